@@ -1,0 +1,56 @@
+# make demo   train on real data, score what came after, look at the result
+# make test   set up what the tests need and run them all
+# make check  lint, format, types, docs: what CI asks beside the tests
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES = pyproject.toml setup.py constraints.txt scorekit/engine/_trees.pyx
+
+.PHONY: demo test check lint format types docs docs-check dist clean
+
+demo: $(VENV)/installed
+	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types docs-check
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/installed-dev
+	$(BIN)/mypy
+
+docs: $(VENV)/installed-dev
+	COLUMNS=80 NO_COLOR=1 $(BIN)/cog -r README.md docs/*.md
+
+docs-check: $(VENV)/installed-dev
+	COLUMNS=80 NO_COLOR=1 $(BIN)/cog --check --diff README.md docs/*.md
+
+dist: $(VENV)/installed-dev
+	$(BIN)/python -m build --quiet
+
+clean:
+	rm -rf build dist *.egg-info $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "scorekit needs Python 3.11 or newer: make PYTHON=/path/to/python3 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+
+$(VENV)/installed: $(VENV)/bin/python $(SOURCES)
+	$(PIP) --editable . --config-settings editable_mode=compat
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) --editable '.[all]' --config-settings editable_mode=compat --group dev
+	touch $@

@@ -1,0 +1,5 @@
+"""``python -m scorekit``."""
+
+from scorekit.cli import main
+
+main()

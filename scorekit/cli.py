@@ -1,0 +1,309 @@
+"""The command line: which commands there are, and how errors leave.
+
+Commands are registered by name and imported when they run, so that ``--help`` and
+a small score cost only what they use. Every command takes the options of
+``_everywhere``; a command's own function does not see them.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NamedTuple, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from scorekit import config
+from scorekit.errors import ScorekitError, UsageError
+from scorekit.terminal import LogFormat, terminal
+
+ENVIRONMENT = "SCOREKIT"
+
+
+class Entry(NamedTuple):
+    """A command that is imported when it runs."""
+
+    place: str
+    """``module:function`` below ``scorekit.commands``."""
+    help: str
+    """First line of the function's docstring; a test holds them equal."""
+    panel: str = ""
+
+
+_SCORE, _MODELS, _SYSTEM = "Train and score", "Versions", "System"
+
+COMMANDS: dict[str, Entry] = {
+    "train": Entry("train:train", "Train a model on DATA and publish it as a version.", _SCORE),
+    "score": Entry("score_batch:score_batch", "Score every row of INPUT.", _SCORE),
+    "score-batch": Entry("score_batch:score_batch", "Score every row of INPUT.", _SCORE),
+    "reproduce": Entry("reproduce:reproduce", "Train a version again and compare.", _MODELS),
+    "doctor": Entry("doctor:doctor", "Show what is installed, active and reachable.", _SYSTEM),
+}
+
+GROUPS: dict[str, tuple[str, str, dict[str, Entry]]] = {
+    "models": (
+        "List, check and move versions.",
+        _MODELS,
+        {
+            "list": Entry("models:list_models", "List models and their versions."),
+            "show": Entry("models:show", "Show what a version says of itself."),
+            "verify": Entry("models:verify", "Check every hash and the signature of a version."),
+            "promote": Entry("models:promote", "Point an alias at a version."),
+            "rollback": Entry("models:rollback", "Point an alias at what it pointed at before."),
+            "history": Entry("models:history", "Show who moved an alias, when and why."),
+            "diff": Entry("models:diff", "Show how two versions differ."),
+            "sign": Entry("models:sign", "Sign a version with an Ed25519 key."),
+        },
+    ),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group of commands that are known by name and imported when they run."""
+
+    entries: dict[str, Entry]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names, in the order they are listed."""
+        return [*self.entries, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command as ``--help`` shows it, which needs no import."""
+        entry = self.entries.get(cmd_name)
+        if entry is None:
+            return super().get_command(ctx, cmd_name)
+        return TyperCommand(cmd_name, help=entry.help, rich_help_panel=entry.panel or None)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """A command as it runs."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in self.entries:
+            command = load_command(name, self.entries[name])
+        return name, command, rest
+
+
+class Main(LazyGroup):
+    """``scorekit`` itself."""
+
+    entries = COMMANDS
+
+
+def load_command(name: str, entry: Entry) -> Any:
+    """Import a command and give it the options every command takes."""
+    module, function = entry.place.split(":")
+    command = _command(name, getattr(import_module(f"scorekit.commands.{module}"), function))
+    for parameter in _command(name, _everywhere).params:
+        parameter.expose_value = False
+        command.params.append(parameter)
+    return command
+
+
+def _command(name: str, function: Any) -> Any:
+    single = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    single.command(name, context_settings={"auto_envvar_prefix": ENVIRONMENT})(function)
+    return typer.main.get_command(single)
+
+
+def _configure(ctx: typer.Context, value: Path | None) -> Path | None:
+    settings = config.load(value)
+    command = _canonical(ctx.info_name or "")
+    settings.check_tables([*COMMANDS, *GROUPS])
+    settings.check_options(command, option_names(ctx.command))
+    ctx.meta[config.CONFIG_META] = value
+    ctx.default_map = {**settings.for_command(command), **(ctx.default_map or {})}
+    return value
+
+
+def _canonical(command: str) -> str:
+    """One name for two commands that are the same."""
+    return "score-batch" if command == "score" else command
+
+
+def option_names(command: Any) -> set[str]:
+    """Names of a command's options as they stand in ``scorekit.toml``: with dashes."""
+    return {name.lstrip("-") for option in command.params for name in option.opts}
+
+
+def all_option_names() -> set[str]:
+    """Names of the options of every command; imports all of them."""
+    tables = [COMMANDS, *(entries for _, _, entries in GROUPS.values())]
+    return {
+        option
+        for entries in tables
+        for name, entry in entries.items()
+        for option in option_names(load_command(name, entry))
+    }
+
+
+def _quiet(value: bool) -> bool:  # noqa: FBT001 - Typer calls it with the option's value
+    terminal.quiet = terminal.quiet or value
+    return value
+
+
+def _verbose(value: bool) -> bool:  # noqa: FBT001 - Typer calls it with the option's value
+    terminal.verbose = terminal.verbose or value
+    return value
+
+
+def _log_format(value: LogFormat) -> LogFormat:
+    terminal.log_format = value
+    return value
+
+
+_PANEL = "Everywhere"
+
+
+def _everywhere(
+    *,
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            is_eager=True,
+            callback=_configure,
+            help="Settings file. Default: scorekit.toml, if there is one.",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", callback=_quiet, help="Say nothing but errors.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", callback=_verbose, help="Say more; show tracebacks.")
+    ] = False,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", callback=_log_format, help="How lines on stderr look.")
+    ] = "text",
+) -> None:
+    """Options that every command takes."""
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - Typer calls it with the option's value
+    if value:
+        from scorekit import __version__
+
+        sys.stdout.write(f"scorekit {__version__}\n")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=Main,
+    name="scorekit",
+    add_completion=True,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Train scikit-learn models into proved versions, and score tables with them.",
+)
+
+
+@app.callback()
+def _main(
+    ctx: typer.Context,
+    *,
+    _version_flag: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Train scikit-learn models into proved versions, and score tables with them."""
+    ctx.obj = all_option_names
+
+
+def _add_groups() -> None:
+    for name, (help_text, panel, entries) in GROUPS.items():
+        cls = type(f"{name.title()}Group", (LazyGroup,), {"entries": entries})
+        group = typer.Typer(cls=cls, no_args_is_help=True, help=help_text)
+        group.callback()(_nothing)
+        app.add_typer(group, name=name, help=help_text, rich_help_panel=panel)
+
+
+def _nothing() -> None:
+    """Do nothing before a command of the group."""
+
+
+_add_groups()
+
+
+class Stopped(BaseException):
+    """SIGTERM arrived; unwinds like an interrupt, so that nothing half is left."""
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise Stopped
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit; every way out is here."""
+    signal.signal(signal.SIGTERM, _stop)
+    sys.exit(run(args))
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns
+    -------
+    int
+        The exit code; see ``errors``.
+    """
+    try:
+        code = typer.main.get_command(app)(
+            args=list(args) if args is not None else None, prog_name="scorekit", standalone_mode=False
+        )
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except ScorekitError as error:
+        return _failed(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except Stopped:
+        return 143
+    except BrokenPipeError:
+        return _reader_went_away()
+    except Exception as error:  # noqa: BLE001 - the last place an error can be turned into an exit code
+        return _unexpected(error)
+
+
+def _failed(error: ScorekitError) -> int:
+    _trace(error)
+    terminal.error(error)
+    return error.exit_code
+
+
+def _trace(error: Exception) -> None:
+    if terminal.verbose or "--verbose" in sys.argv:
+        import traceback
+
+        traceback.print_exception(error)
+
+
+def _reader_went_away() -> int:
+    """Whoever read stdout has gone; keep the interpreter from saying so again at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
+def _unexpected(error: Exception) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return UsageError.exit_code
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        usage = UsageError(error.format_message(), hint=_try_help(error))
+        return _failed(usage)
+    _trace(error)
+    bug = ScorekitError(
+        f"scorekit failed in a way it should not: {type(error).__name__}",
+        hint="run it again with --verbose and report what it prints",
+    )
+    terminal.error(bug)
+    return bug.exit_code
+
+
+def _try_help(error: Any) -> str | None:
+    ctx = getattr(error, "ctx", None)
+    return f"{ctx.command_path} --help" if ctx is not None else None

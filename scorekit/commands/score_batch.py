@@ -1,0 +1,91 @@
+"""``scorekit score`` and ``scorekit score-batch``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scorekit.commands.options import (
+    AllowMismatchOption,
+    FormatOption,
+    JsonOption,
+    ModelOption,
+    StoreOption,
+    ThreadsOption,
+)
+
+
+def score_batch(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...", help="Parquet, CSV, JSON lines or Arrow; globs, folders, s3://, -."
+        ),
+    ],
+    *,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="File, folder or -. Default: INPUT.scores beside it.")
+    ] = None,
+    model: ModelOption = None,
+    id_column: Annotated[
+        list[str] | None, typer.Option("--id-column", metavar="COLUMN", help="Column that identifies a row.")
+    ] = None,
+    passthrough: Annotated[
+        list[str] | None,
+        typer.Option("--passthrough", metavar="COLUMN", help="Column to carry to the output, or all."),
+    ] = None,
+    errors_file: Annotated[
+        str | None, typer.Option("--errors-file", help="Where rejected rows go. Default: beside the output.")
+    ] = None,
+    max_errors: Annotated[
+        int | None, typer.Option("--max-errors", min=0, help="Most rejected rows before the run fails.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after the last finished part of a run that was stopped.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an output that exists.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the model and the input, write nothing.")
+    ] = False,
+    threads: ThreadsOption = None,
+    chunk_rows: Annotated[
+        int, typer.Option("--chunk-rows", min=1, max=1_048_576, help="Rows worked on at a time.")
+    ] = 65_536,
+    file_format: FormatOption = None,
+    store: StoreOption = None,
+    allow_mismatch: AllowMismatchOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Score every row of INPUT.
+
+    `scorekit score rows.parquet` writes `rows.scores.parquet` beside it: a row for each
+    row, in the same order. A row that cannot be scored has no score and is explained in
+    the errors file.
+    """
+    from scorekit import batch, render_batch
+    from scorekit.terminal import terminal
+
+    options = batch.JobOptions(
+        ids=tuple(id_column or ()),
+        passthrough=tuple(passthrough or ()),
+        errors_file=errors_file,
+        max_errors=max_errors,
+        threads=threads or 0,
+        chunk_rows=chunk_rows,
+        resume=resume,
+        force=force,
+    )
+    with terminal.progress() as progress:
+        result = batch.score_files(
+            inputs,
+            output,
+            model=model,
+            store=store,
+            file_format=file_format,
+            options=options,
+            dry_run=dry_run,
+            allow_mismatch=allow_mismatch,
+            progress=progress,
+        )
+    render_batch.show(result, as_json=as_json)

@@ -1,0 +1,187 @@
+"""Proving that a compiled model scores as scikit-learn does.
+
+Every training row is scored both ways, and then rows made to be awkward: each
+column alone missing, unseen, infinite, at and far beyond its range, beyond
+float32. A row the compiled model rejects has to be one scikit-learn raises on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scorekit.engine.columns import Columns
+from scorekit.engine.compiled import CompiledEngine
+from scorekit.engine.reference import ReferenceEngine
+from scorekit.schema import MISSING, UNSEEN, Schema
+
+TOLERANCE = 1e-12
+"""Largest relative difference between a compiled score and scikit-learn's."""
+
+_CHUNK_CELLS = 2_000_000
+_SINGLE_ROWS = 200
+"""Rejected rows shown to scikit-learn one by one; more of a kind prove nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was compared, and how it came out.
+
+    Attributes
+    ----------
+    rows : int
+        Rows scored both ways.
+    rejected : int
+        Rows both refused, shown to scikit-learn one by one.
+    largest_difference : float
+        Largest relative difference of a score.
+    failure : str or None
+        What did not agree; None when the model is proved.
+    """
+
+    rows: int
+    rejected: int
+    largest_difference: float
+    failure: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the compiled model may be used."""
+        return self.failure is None
+
+
+def prove(
+    compiled: CompiledEngine,
+    reference: ReferenceEngine,
+    columns: Columns,
+    schema: Schema,
+    *,
+    probability: bool,
+    advance: Callable[[int], object] = int,
+) -> Proof:
+    """Hold a compiled model against scikit-learn.
+
+    Parameters
+    ----------
+    compiled, reference : engines of the same model
+    columns : Columns
+        The training rows.
+    schema : Schema
+    probability : bool
+        Whether scores are probabilities, whose smallest values must agree too; other
+        scores are compared relative to the larger of the score and the median score,
+        since sums that cancel have no relative precision.
+    advance : callable
+        Told the number of rows after each chunk.
+
+    Returns
+    -------
+    Proof
+    """
+    typical = 0.0
+    if not probability and len(columns):
+        sample = reference.score(columns.slice(0, min(len(columns), 10_000))).values
+        typical = float(np.median(np.abs(sample))) if np.isfinite(sample).any() else 0.0
+    rows = rejected = 0
+    largest = 0.0
+    for chunk in _chunks(columns, schema):
+        ours = compiled.score(chunk).values
+        refused = np.isnan(ours).any(axis=1)
+        kept = np.flatnonzero(~refused)
+        theirs = reference.score(chunk.take(kept)).values
+        if np.isnan(theirs).any():
+            return Proof(rows, rejected, largest, "scikit-learn refuses rows that the compiled model scores")
+        largest = max(largest, _difference(ours[kept], theirs, typical))
+        rows += len(kept)
+        for row in _spread(np.flatnonzero(refused), _SINGLE_ROWS):
+            if not np.isnan(reference.score(chunk.slice(row, row + 1)).values).any():
+                return Proof(
+                    rows, rejected, largest, "the compiled model refuses rows that scikit-learn scores"
+                )
+            rejected += 1
+        advance(len(chunk))
+    if largest > TOLERANCE:
+        return Proof(
+            rows, rejected, largest, f"scores differ by up to {largest:.1e} (allowed {TOLERANCE:.0e})"
+        )
+    return Proof(rows, rejected, largest)
+
+
+def _difference(ours: NDArray[np.float64], theirs: NDArray[np.float64], typical: float) -> float:
+    """Largest relative difference; two equal infinities do not differ."""
+    different = ours != theirs
+    if not different.any():
+        return 0.0
+    a, b = ours[different], theirs[different]
+    scale = np.maximum(np.abs(b), max(typical, np.finfo(np.float64).tiny))
+    with np.errstate(all="ignore"):
+        relative = np.abs(a - b) / scale
+    return float(np.nan_to_num(relative, nan=np.inf).max())
+
+
+def _spread(rows: NDArray[np.int64], most: int) -> list[int]:
+    """At most ``most`` of the rows, evenly spread."""
+    if len(rows) > most:
+        rows = rows[np.linspace(0, len(rows) - 1, most).astype(int)]
+    return [int(row) for row in rows]
+
+
+def _chunks(columns: Columns, schema: Schema) -> Iterator[Columns]:
+    """The training rows, then the awkward ones, in bounded pieces."""
+    size = max(1, min(65_536, _CHUNK_CELLS // max(1, len(schema))))
+    for start in range(0, len(columns), size):
+        yield columns.slice(start, min(start + size, len(columns)))
+    if len(columns):
+        yield from awkward_rows(columns, schema, size)
+
+
+def awkward_rows(columns: Columns, schema: Schema, size: int = 65_536) -> Iterator[Columns]:
+    """Copies of a training row, each with one column made awkward, and whole rows of one awkwardness.
+
+    Yields
+    ------
+    Columns
+        Of at most ``size`` rows.
+    """
+    base = _fullest(columns)
+    changes: list[tuple[str, int, float]] = []
+    for feature, index in schema.each():
+        kind = "codes" if feature.coded else "numeric"
+        things = (MISSING, UNSEEN) if feature.coded else _awkward_numbers(feature.minimum, feature.maximum)
+        changes += [(kind, index, thing) for thing in things]
+    for start in range(0, len(changes), size):
+        piece = changes[start : start + size]
+        numeric = np.repeat(base.numeric, len(piece), axis=0)
+        codes = np.repeat(base.codes, len(piece), axis=0)
+        for row, (kind, index, thing) in enumerate(piece):
+            (codes if kind == "codes" else numeric)[row, index] = thing
+        yield Columns(numeric, codes)
+    yield _whole_rows(base)
+
+
+def _awkward_numbers(minimum: float | None, maximum: float | None) -> list[float]:
+    low, high = (minimum or 0.0), (maximum or 0.0)
+    span = (high - low) or 1.0
+    beyond_single = 2.0 * float(np.finfo(np.float32).max)
+    numbers = [np.nan, np.inf, -np.inf, 0.0, -0.0, low, high, low - 10 * span, high + 10 * span]
+    return [*numbers, np.nextafter(low, -np.inf), np.nextafter(high, np.inf), 1e-310, beyond_single]
+
+
+def _whole_rows(base: Columns) -> Columns:
+    numbers = [np.nan, 0.0, np.inf]
+    codes = [MISSING, UNSEEN, 0]
+    return Columns(
+        np.vstack([np.full_like(base.numeric, number) for number in numbers]),
+        np.vstack([np.full_like(base.codes, code) for code in codes]),
+    )
+
+
+def _fullest(columns: Columns) -> Columns:
+    """The training row with the least missing, so that one change at a time can be seen."""
+    head = columns.slice(0, min(len(columns), 1000))
+    missing = np.isnan(head.numeric).sum(axis=1) + (head.codes < 0).sum(axis=1)
+    row = int(np.argmin(missing))
+    return columns.slice(row, row + 1)

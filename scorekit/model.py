@@ -1,0 +1,176 @@
+"""A model in Python: ``scorekit.load("bank").score_row({...})``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from scorekit.engine.compiled import CompiledEngine
+from scorekit.engine.program import ARRAYS_FILE, STRUCTURE_FILE, Program
+from scorekit.errors import VersionMismatch
+from scorekit.scoring import Engine, Scorer, output_columns, output_fields, output_rows
+from scorekit.store.manifest import COMPILED_DIR, ESTIMATOR_FILE, Manifest
+
+if TYPE_CHECKING:
+    from scorekit.store.versions import Ref, Store
+
+
+class Model:
+    """One version of a model, verified and ready to score.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        Everything the version says of itself.
+    scorer : Scorer
+    """
+
+    def __init__(self, manifest: Manifest, engine: Engine) -> None:
+        self.manifest = manifest
+        self.scorer = Scorer(manifest, engine)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.manifest.name}:{self.manifest.version} ({self.scorer.engine.name})>"
+
+    def score(self, data: Any) -> Any:
+        """Score a table.
+
+        Parameters
+        ----------
+        data : pyarrow.Table, pyarrow.RecordBatch or pandas.DataFrame
+
+        Returns
+        -------
+        pyarrow.Table or pandas.DataFrame
+            As many rows as came in, in their order: ``score``, ``score_source``,
+            ``quality_flags``, ``model_version``. A data frame keeps its index.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, scorekit
+        >>> model = scorekit.load("bank")                          # doctest: +SKIP
+        >>> model.score(pa.table({...})).column_names              # doctest: +SKIP
+        ['score', 'score_source', 'quality_flags', 'model_version']
+        """
+        if isinstance(data, pa.Table):
+            return self._table(data)
+        if isinstance(data, pa.RecordBatch):
+            return self._table(pa.Table.from_batches([data]))
+        scored = self._table(pa.Table.from_pandas(data, preserve_index=False)).to_pandas()
+        return scored.set_index(data.index)
+
+    def score_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Score one record.
+
+        Parameters
+        ----------
+        row : mapping of column name to value
+            Further keys are ignored.
+
+        Returns
+        -------
+        dict
+            ``score`` (None if the row was rejected), ``score_source``,
+            ``quality_flags``, ``model_version``.
+        """
+        return next(output_rows(self.scorer.score([row]), self.manifest))
+
+    def _table(self, table: pa.Table) -> pa.Table:
+        schema = pa.schema(output_fields(self.manifest))
+        batches = [
+            pa.RecordBatch.from_arrays(output_columns(self.scorer.score(batch), self.manifest), schema=schema)
+            for batch in table.to_batches(max_chunksize=65_536)
+        ]
+        return pa.Table.from_batches(batches, schema=schema)
+
+
+def load(reference: str | None = None, *, store: str | None = None, allow_mismatch: bool = False) -> Model:
+    """Load a version, verified.
+
+    Parameters
+    ----------
+    reference : str, optional
+        ``name``, ``name:7`` or ``name@alias``; may be left out while the store holds one model.
+    store : str, optional
+        Folder or ``s3://`` URI; by default ``SCOREKIT_STORE``, else ``models``.
+    allow_mismatch : bool
+        Load a pickle made by another scikit-learn minor version.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelNotFound
+        If there is no such model, version or alias.
+    TamperedError
+        If a file's hash or the signature does not hold.
+    VersionMismatch
+        If it was made by something this installation cannot load.
+    """
+    from scorekit.store.versions import Store
+
+    opened = Store.open(store)
+    return open_model(opened, opened.resolve(reference), allow_mismatch=allow_mismatch)
+
+
+def open_model(store: Store, ref: Ref, *, allow_mismatch: bool = False) -> Model:
+    """Load a version that was already resolved; see ``load``."""
+    manifest = store.manifest(ref)
+    if manifest.scoring.engine == "compiled":
+        program = _program(store, ref, manifest)
+        if runnable(program):
+            return Model(manifest, CompiledEngine(program, manifest.inputs))
+    return Model(manifest, _reference(store, ref, manifest, allow_mismatch=allow_mismatch))
+
+
+def runnable(program: Program) -> bool:
+    """Whether this installation can run a program: trees need the compiled kernel."""
+    from scorekit.engine.tree_ops import TREE_OPS, kernel_available
+
+    return kernel_available() or not any(step.op in TREE_OPS for step in program.steps)
+
+
+def _program(store: Store, ref: Ref, manifest: Manifest) -> Program:
+    names = (STRUCTURE_FILE, ARRAYS_FILE)
+    return Program.from_files({name: store.read(ref, manifest, f"{COMPILED_DIR}/{name}") for name in names})
+
+
+def _reference(store: Store, ref: Ref, manifest: Manifest, *, allow_mismatch: bool) -> Engine:
+    """The reference engine; its pickle is hashed and signed before a byte of it is parsed."""
+    data = store.read(ref, manifest, ESTIMATOR_FILE)
+    if not allow_mismatch:
+        check_scikit_learn(manifest)
+    import joblib
+
+    from scorekit.engine.reference import ReferenceEngine
+
+    scoring = manifest.scoring
+    return ReferenceEngine(
+        joblib.load(io.BytesIO(data)),
+        manifest.inputs,
+        method=scoring.method,
+        outputs=list(scoring.outputs),
+    )
+
+
+def check_scikit_learn(manifest: Manifest) -> None:
+    """Refuse a pickle of another scikit-learn minor version.
+
+    Raises
+    ------
+    VersionMismatch
+        If the installed scikit-learn differs in more than its patch number.
+    """
+    from importlib.metadata import version
+
+    made, installed = manifest.environment.packages["scikit-learn"], version("scikit-learn")
+    if made.split(".")[:2] != installed.split(".")[:2]:
+        raise VersionMismatch(
+            f"{manifest.name}:{manifest.version} was made with scikit-learn {made}, installed is {installed}",
+            hint="install that version, train again, or allow it with --allow-mismatch",
+        )

@@ -1,0 +1,96 @@
+"""What a person sees of a scored batch, and what a program does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scorekit.batch import BatchResult, JobResult
+from scorekit.terminal import terminal
+
+WORST = 5
+"""Reasons shown; the errors file has them all."""
+
+
+def show(result: BatchResult, *, as_json: bool) -> None:
+    """Show a summary on stderr, or one JSON object on stdout."""
+    if as_json:
+        terminal.answer_json(to_json(result))
+        return
+    for output in result.outputs:
+        terminal.show(*_lines(result, output))
+
+
+def to_json(result: BatchResult) -> dict[str, Any]:
+    """The result as JSON can hold it."""
+    return {
+        "model": result.model,
+        "engine": result.engine,
+        "run_id": result.run_id,
+        "dry_run": result.dry_run,
+        "rows": result.rows,
+        "rejected": result.rejected,
+        "seconds": round(result.seconds, 3),
+        "outputs": [_output_json(result, output) for output in result.outputs],
+    }
+
+
+def _output_json(result: BatchResult, output: JobResult) -> dict[str, Any]:
+    summary = output.summary
+    return {
+        "output": output.target,
+        "rows": summary.rows,
+        "rejected": summary.rejected,
+        "flagged": summary.flagged,
+        "flags": summary.flaws,
+        "resumed_rows": output.resumed_rows,
+        "errors_file": output.errors_file,
+        "mean": dict(zip(result.score_columns, summary.means, strict=False)),
+        "minimum": summary.minimum,
+        "maximum": summary.maximum,
+        "quantiles": {str(share): value for share, value in summary.quantiles().items()},
+    }
+
+
+def _lines(result: BatchResult, output: JobResult) -> list[str]:
+    from rich.markup import escape
+
+    summary = output.summary
+    speed = f"{summary.rows / result.seconds:,.0f} rows/s" if result.seconds > 0 else ""
+    verb = "would score" if result.dry_run else "scored"
+    what = f"{summary.rows:,} rows" if not result.dry_run else f"into {escape(output.target)}"
+    how = f"in {result.seconds:.2f} s, {speed}"
+    lines = [f"[bold]{verb}[/] {what} with [bold]{result.model}[/] ({result.engine}) {how}"]
+    lines += _score_lines(result, output)
+    if summary.rejected:
+        share = summary.rejected / summary.rows
+        lines.append(f"  [red]rejected[/]  {summary.rejected:,} rows ({share:.1%})")
+    lines += _flag_lines(output)
+    if not result.dry_run and output.target != "-":
+        lines.append(f"  output    {escape(output.target)}")
+    if output.errors_file:
+        lines.append(f"  errors    {escape(output.errors_file)}")
+    return lines
+
+
+def _score_lines(result: BatchResult, output: JobResult) -> list[str]:
+    from rich.markup import escape
+
+    summary = output.summary
+    if len(result.score_columns) > 1:
+        means = zip(result.score_columns, summary.means, strict=False)
+        return ["  mean      " + "  ".join(f"{escape(name)} {mean:.4g}" for name, mean in means)]
+    if not summary.means:
+        return []
+    quantiles = summary.quantiles()
+    shown = "  ".join(f"{share:.0%} {quantiles[share]:.4g}" for share in (0.05, 0.25, 0.5, 0.75, 0.95))
+    return [f"  score     mean {summary.means[0]:.4g}", f"  quantiles {shown}"]
+
+
+def _flag_lines(output: JobResult) -> list[str]:
+    from rich.markup import escape
+
+    worst = sorted(output.summary.flaws.items(), key=lambda item: -item[1])
+    lines = [f"  flagged   {count:,} rows: {escape(name)}" for name, count in worst[:WORST]]
+    if len(worst) > WORST:
+        lines.append(f"            and {len(worst) - WORST} more reasons")
+    return lines

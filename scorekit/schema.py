@@ -1,0 +1,128 @@
+"""What a model's input looks like, by name and type.
+
+A schema is made once, from every row a model is trained on, and from then on
+every format (Parquet, CSV, JSON lines, Arrow, a request) is read by it. That is
+what makes the same rows give the same scores whatever they came in.
+
+A feature is of one kind:
+
+=============  ==========================  ==============================================
+kind           decoded to                  missing
+=============  ==========================  ==============================================
+``numeric``    float64                     NaN
+``boolean``    float64, 0 and 1            NaN
+``timestamp``  float64, microseconds UTC   NaN (dates are midnight; exact until year 2255)
+``category``   int32 code into the sorted  -1; a level not seen in training is -2
+               training levels
+``text``       int32 -2 and the string     -1 (too many levels to be categories;
+               itself                      only the reference engine can score it)
+=============  ==========================  ==============================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+Kind = Literal["numeric", "boolean", "timestamp", "category", "text"]
+
+MISSING = -1
+"""Code of a missing category."""
+
+UNSEEN = -2
+"""Code of a category that training did not see."""
+
+UNSEEN_TEXT = "\0unseen"
+"""Stands for every string that training did not see; no data file holds it."""
+
+
+class Feature(BaseModel):
+    """One input column of a model.
+
+    Attributes
+    ----------
+    name : str
+        Column name as it stands in the data.
+    kind : Kind
+        How it is decoded.
+    arrow_type : str
+        Arrow type in the training data, for people to read.
+    nullable : bool
+        Whether training met a missing value.
+    minimum, maximum : float or None
+        Finite range in training, in decoded units; None without a finite value.
+    levels : tuple of str
+        Sorted distinct strings of a category; empty for other kinds.
+    dictionary : bool
+        Whether the training data declared the column as a dictionary; the reference
+        engine then sees pandas ``category`` instead of ``str``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Kind
+    arrow_type: str
+    nullable: bool
+    minimum: float | None = None
+    maximum: float | None = None
+    levels: tuple[str, ...] = ()
+    dictionary: bool = False
+
+    @property
+    def coded(self) -> bool:
+        """Whether the decoded column is codes rather than floats."""
+        return self.kind in ("category", "text")
+
+
+class Schema(BaseModel):
+    """The features of a model, in the order the model was trained on.
+
+    Attributes
+    ----------
+    features : tuple of Feature
+    na_values : tuple of str
+        Strings that mean "missing" in every format, beside null and the empty string.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    features: tuple[Feature, ...]
+    na_values: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Column names in model order."""
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def numeric(self) -> tuple[Feature, ...]:
+        """Features decoded to float64, in the order of the columns of ``Columns.numeric``."""
+        return tuple(feature for feature in self.features if not feature.coded)
+
+    @cached_property
+    def coded(self) -> tuple[Feature, ...]:
+        """Features decoded to codes, in the order of the columns of ``Columns.codes``."""
+        return tuple(feature for feature in self.features if feature.coded)
+
+    def without(self, names: set[str]) -> Self:
+        """The same schema less some columns."""
+        kept = tuple(feature for feature in self.features if feature.name not in names)
+        return type(self)(features=kept, na_values=self.na_values)
+
+    def each(self) -> Iterator[tuple[Feature, int]]:
+        """Each feature with its column in ``Columns.numeric`` or ``Columns.codes``."""
+        numeric = coded = 0
+        for feature in self.features:
+            if feature.coded:
+                yield feature, coded
+                coded += 1
+            else:
+                yield feature, numeric
+                numeric += 1

@@ -1,0 +1,214 @@
+"""The one road: decode, score, and say of each row where its score came from.
+
+Batch, stream, REST and the distributed engine hand their input to one ``Scorer``.
+Nothing scores by another way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from scorekit.engine.columns import Columns, Decoder
+from scorekit.engine.compiled import Scores
+from scorekit.engine.flaws import Flaw
+from scorekit.tables.arrays import numbers as number_array
+from scorekit.tables.arrays import texts as text_array
+
+if TYPE_CHECKING:
+    from scorekit.store.manifest import Manifest
+
+SOURCES = ("model", "fallback", "rejected")
+MODEL, FALLBACK, REJECTED = range(3)
+
+
+class Engine(Protocol):
+    """What turns columns into scores: ``CompiledEngine`` or ``ReferenceEngine``."""
+
+    name: str
+    keeps_texts: bool
+
+    def score(self, columns: Columns) -> Scores:
+        """Score every row."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredBatch:
+    """Scores of a batch, row by row.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n_rows, n_outputs)
+        NaN in every output of a rejected row.
+    sources : ndarray of uint8, shape (n_rows,)
+        Index into ``SOURCES``.
+    flaws : tuple of Flaw
+        What was wrong with rows.
+    """
+
+    values: NDArray[np.float64]
+    sources: NDArray[np.uint8]
+    flaws: tuple[Flaw, ...]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def rejected(self) -> NDArray[np.int64]:
+        """Numbers of the rows without a score, ascending."""
+        return np.flatnonzero(self.sources == REJECTED)
+
+    def flags(self) -> tuple[list[str], NDArray[np.int32]]:
+        """What was wrong with each row, as text.
+
+        Returns
+        -------
+        texts : list of str
+            The distinct texts, ``code:column`` joined by ``;``; the first is empty.
+        numbers : ndarray of int32, shape (n_rows,)
+            Which of them is each row's.
+        """
+        texts = [""]
+        numbers = np.zeros(len(self), dtype=np.int32)
+        for flaw in self.flaws:
+            name = f"{flaw.code}:{flaw.column}" if flaw.column else flaw.code
+            for before in np.unique(numbers[flaw.rows]):
+                same = flaw.rows[numbers[flaw.rows] == before]
+                numbers[same] = len(texts)
+                texts.append(f"{texts[before]};{name}" if before else name)
+        return texts, numbers
+
+
+class Scorer:
+    """Scores batches by one version of a model.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    engine : Engine
+    """
+
+    def __init__(self, manifest: Manifest, engine: Engine) -> None:
+        self.manifest = manifest
+        self.engine = engine
+        self._decoder = Decoder(manifest.inputs, keep_texts=engine.keeps_texts)
+
+    def score(
+        self, batch: pa.RecordBatch | Sequence[Mapping[str, Any]], *, unreadable: Sequence[int] = ()
+    ) -> ScoredBatch:
+        """Score every row of a batch.
+
+        Parameters
+        ----------
+        batch : pyarrow.RecordBatch or sequence of mapping
+            Rows with the columns of the model; others are ignored.
+        unreadable : sequence of int
+            Rows that stand for a record that could not be read.
+
+        Raises
+        ------
+        SchemaError
+            If an Arrow batch lacks a column or has it in a type that cannot be read.
+        """
+        columns = (
+            self._decoder.batch(batch) if isinstance(batch, pa.RecordBatch) else self._decoder.rows(batch)
+        )
+        scores = self.engine.score(columns)
+        flaws = columns.flaws + scores.flaws
+        if len(unreadable):
+            flaws = _only_unreadable(flaws, np.array(unreadable, dtype=np.int64))
+        values = scores.values
+        finite = np.isfinite(values)
+        if not flaws and finite.all():
+            return ScoredBatch(values, np.zeros(len(values), dtype=np.uint8), ())
+        return _with_rejects(values, np.all(finite, axis=1), flaws)
+
+    def fork(self) -> Scorer:
+        """Another scorer of the same model, for another thread."""
+        return Scorer(self.manifest, self.engine)
+
+
+def _with_rejects(values: NDArray[np.float64], finite: Any, flaws: tuple[Flaw, ...]) -> ScoredBatch:
+    sources = np.zeros(len(values), dtype=np.uint8)
+    for flaw in flaws:
+        if flaw.rejects:
+            sources[flaw.rows] = REJECTED
+    odd = np.flatnonzero(~finite & (sources == MODEL))
+    if len(odd):
+        flaws = (*flaws, Flaw("score_not_finite", "", odd))
+        sources[odd] = REJECTED
+    values = values.copy()
+    values[sources == REJECTED] = np.nan
+    return ScoredBatch(values, sources, flaws)
+
+
+def _only_unreadable(flaws: tuple[Flaw, ...], rows: NDArray[np.int64]) -> tuple[Flaw, ...]:
+    """Of a row that could not be read nothing else is worth saying."""
+    others = (Flaw(flaw.code, flaw.column, flaw.rows[~np.isin(flaw.rows, rows)]) for flaw in flaws)
+    return (Flaw("not_a_record", "", rows), *(flaw for flaw in others if len(flaw.rows)))
+
+
+# Output columns ----------------------------------------------------------------------
+
+
+def output_fields(manifest: Manifest) -> list[pa.Field]:
+    """The columns every scored row gets, in their order."""
+    fields = [pa.field(name, pa.float64()) for name in manifest.scoring.columns]
+    if len(manifest.scoring.columns) > 1:
+        fields.append(pa.field("prediction", pa.string()))
+    return [
+        *fields,
+        pa.field("score_source", pa.string()),
+        pa.field("quality_flags", pa.string()),
+        pa.field("model_version", pa.int32()),
+    ]
+
+
+def output_columns(scored: ScoredBatch, manifest: Manifest) -> list[pa.Array]:
+    """Arrow arrays for ``output_fields``, made without a detour over pandas."""
+    valid = scored.sources != REJECTED
+    arrays = [number_array(column, pa.float64(), valid) for column in scored.values.T]
+    if len(arrays) > 1:
+        arrays.append(_predictions(scored, [str(label) for label in manifest.classes]))
+    texts, numbers = scored.flags()
+    version = np.full(len(scored), manifest.version, dtype=np.int32)
+    return [
+        *arrays,
+        _texts(scored.sources, SOURCES),
+        _texts(numbers, texts),
+        number_array(version, pa.int32()),
+    ]
+
+
+def _predictions(scored: ScoredBatch, labels: list[str]) -> pa.Array:
+    """The likeliest class; null for a rejected row."""
+    best = np.argmax(np.nan_to_num(scored.values, nan=-np.inf), axis=1)
+    best[scored.rejected] = len(labels)
+    return _texts(best, [*labels, None])
+
+
+def _texts(numbers: NDArray[Any], texts: Sequence[str | None]) -> pa.Array:
+    """One of a few texts for each row."""
+    indices = number_array(numbers.astype(np.int32, copy=False), pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, text_array(texts)).dictionary_decode()
+
+
+def output_rows(scored: ScoredBatch, manifest: Manifest) -> Iterator[dict[str, Any]]:
+    """The same columns, a dict for each row, for answers that are parsed rows themselves."""
+    names = manifest.scoring.columns
+    version = manifest.version
+    if len(names) == 1 and not scored.flaws:
+        name = names[0]
+        for score in scored.values[:, 0].tolist():
+            yield {name: score, "score_source": "model", "quality_flags": "", "model_version": version}
+        return
+    table = pa.RecordBatch.from_arrays(
+        output_columns(scored, manifest), schema=pa.schema(output_fields(manifest))
+    )
+    yield from table.to_pylist()

@@ -1,0 +1,123 @@
+"""Aliases: names that point at versions, and who moved them, when and why.
+
+An alias is one small object with its whole history; it only ever grows. Every entry
+has an ``id``, so that a move whose answer was lost on the way is not made twice.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scorekit.errors import ModelError, TamperedError, VersionMismatch
+
+CHAMPION = "champion"
+"""The alias a bare model name means."""
+
+FORMAT_VERSION = 1
+
+
+class AliasEntry(BaseModel):
+    """One move of an alias.
+
+    Attributes
+    ----------
+    at : str
+        ISO 8601, UTC.
+    by, why : str
+    from_version : int or None
+        None when the alias was new.
+    to_version : int
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
+
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    at: str
+    by: str
+    from_version: int | None = Field(alias="from")
+    to_version: int = Field(alias="to")
+    why: str = ""
+
+
+class AliasRecord(BaseModel):
+    """Where an alias points, and every move it made, oldest first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: int = FORMAT_VERSION
+    version: int
+    history: tuple[AliasEntry, ...] = ()
+
+    def moved(self, entry: AliasEntry) -> AliasRecord:
+        """The record after a move; the entry's ``from`` is where the alias points now."""
+        if any(past.id == entry.id for past in self.history):
+            return self
+        entry = entry.model_copy(update={"from_version": self.version})
+        return self.model_copy(update={"version": entry.to_version, "history": (*self.history, entry)})
+
+    def previous(self) -> int | None:
+        """The version it pointed at before this one."""
+        trail = [entry.from_version for entry in self.history[:1]] + [
+            entry.to_version for entry in self.history
+        ]
+        return next((past for past in reversed(trail) if past is not None and past != self.version), None)
+
+    def to_bytes(self) -> bytes:
+        """The file."""
+        return self.model_dump_json(indent=1).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes, source: str) -> AliasRecord:
+        """Read an alias.
+
+        Raises
+        ------
+        TamperedError
+            If it is none.
+        VersionMismatch
+            If a newer scorekit wrote it.
+        """
+        try:
+            content = json.loads(data)
+            written = int(content["format_version"])
+            if written <= FORMAT_VERSION:
+                return cls.model_validate(content)
+        except (ValueError, TypeError, KeyError, RecursionError, ValidationError):
+            raise TamperedError(f"{source} is not an alias", hint="promote a version to mend it") from None
+        raise VersionMismatch(
+            f"{source} has format {written}, this scorekit reads up to {FORMAT_VERSION}",
+            hint="install a newer scorekit",
+        )
+
+
+def entry(to_version: int, *, by: str, why: str) -> AliasEntry:
+    """A move to be made now."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return AliasEntry(at=now, by=by, from_version=None, to_version=to_version, why=why)
+
+
+def new(move: AliasEntry) -> AliasRecord:
+    """The record of an alias that was not there before."""
+    return AliasRecord(version=move.to_version, history=(move,))
+
+
+def rolled_back(record: AliasRecord, move: AliasEntry, source: str) -> AliasRecord:
+    """The record after pointing back at what it pointed at before.
+
+    Raises
+    ------
+    ModelError
+        If it never pointed at anything else.
+    """
+    previous = record.previous()
+    if previous is None:
+        raise ModelError(
+            f"{source} has pointed at version {record.version} only: nothing to roll back to",
+            hint="move it with `scorekit models promote`",
+            code="no_previous_version",
+        )
+    return record.moved(move.model_copy(update={"to_version": previous}))

@@ -1,0 +1,135 @@
+"""Versions on S3.
+
+A publisher claims a number by an object that only one can create, writes the files
+below it, and last the manifest: a version without a manifest is none. A claim whose
+publisher died costs a number and nothing else. Aliases move by compare-and-swap on
+the object's ETag.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from scorekit.errors import Unreachable
+from scorekit.store.manifest import MANIFEST_FILE
+from scorekit.store.objects import (
+    VERSION_NUMBER,
+    Change,
+    Content,
+    Objects,
+    Seal,
+    free_number,
+    s3_store,
+    translated,
+)
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
+
+_CLAIMS = ".claims"
+_SWAP_ATTEMPTS = 40
+_MANIFEST_PATH = re.compile(rf"([^/]+)/({VERSION_NUMBER.pattern})/{re.escape(MANIFEST_FILE)}")
+
+
+class S3Objects(Objects):
+    """Objects below a prefix of a bucket."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri.rstrip("/")
+        self._bucket: S3Store | None = None
+
+    def bucket(self) -> S3Store:
+        """The bucket as obstore sees it."""
+        if self._bucket is None:
+            self._bucket = s3_store(self.uri)
+        return self._bucket
+
+    def files(self, prefix: str) -> dict[str, int]:
+        """Every object below a prefix."""
+        return {path[len(prefix) + 1 :]: size for path, size in self._list(prefix).items()}
+
+    def published(self, name: str | None = None) -> set[tuple[str, int]]:
+        """Versions: one listing, a thousand objects to a request, finds their manifests."""
+        matches = map(_MANIFEST_PATH.fullmatch, self._list(name))
+        return {(match[1], int(match[2])) for match in matches if match}
+
+    def publish(self, name: str, files: Mapping[str, Content], seal: Seal) -> int:
+        """Claim a number, put the files, put the manifest."""
+        import obstore
+
+        number = self._claim(name)
+        with translated(self.uri):
+            for path, content in files.items():
+                obstore.put(self.bucket(), f"{name}/{number}/{path}", content)
+            self._put_last(f"{name}/{number}/{MANIFEST_FILE}", seal(number))
+        return number
+
+    def _put_last(self, path: str, manifest: bytes) -> None:
+        """Put a manifest where none may be, except the same one by a request that was repeated."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        try:
+            obstore.put(self.bucket(), path, manifest, mode="create")
+        except AlreadyExistsError:
+            if self.get(path) != manifest:
+                raise Unreachable(
+                    f"{self.place(path)} was written by somebody else", hint="try again"
+                ) from None
+
+    def _claim(self, name: str) -> int:
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        taken = [path.split("/")[-1] for path in self._list(f"{name}/{_CLAIMS}")]
+        with translated(self.uri):
+            found = obstore.list_with_delimiter(self.bucket(), name)["common_prefixes"]
+            number = free_number(taken + [path.split("/")[-1] for path in found])
+            while True:
+                try:
+                    obstore.put(self.bucket(), f"{name}/{_CLAIMS}/{number}", b"", mode="create")
+                except AlreadyExistsError:
+                    number += 1
+                else:
+                    return number
+
+    def swap(self, path: str, change: Change) -> None:
+        """Read, change, and put if nobody else has; else again."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        for attempt in range(_SWAP_ATTEMPTS):
+            current, tag = self._tagged(path)
+            changed = change(current)
+            if changed == current:
+                return
+            mode: Any = "create" if tag is None else {"e_tag": tag}
+            try:
+                with translated(self.uri):
+                    obstore.put(self.bucket(), path, changed, mode=mode)
+            except (AlreadyExistsError, PreconditionError):
+                time.sleep(random.uniform(0, 0.02 * (attempt + 1)))  # noqa: S311 - spreads writers out
+            else:
+                return
+        raise Unreachable(f"{self.place(path)} is being changed by others all the time", hint="try again")
+
+    def _tagged(self, path: str) -> tuple[bytes | None, str | None]:
+        import obstore
+
+        try:
+            with translated(self.uri):
+                result = obstore.get(self.bucket(), path)
+                return result.bytes().to_bytes(), result.meta["e_tag"]
+        except FileNotFoundError:
+            return None, None
+
+    def _list(self, prefix: str | None) -> dict[str, int]:
+        import obstore
+
+        with translated(self.uri):
+            pages = obstore.list(self.bucket(), prefix, chunk_size=1000)
+            return {each["path"]: each["size"] for page in pages for each in page}

@@ -1,0 +1,451 @@
+"""The model store: versions that never change, and aliases that point at them.
+
+::
+
+    models/bank/7/manifest.json            what the version says of itself, and every file's hash
+    models/bank/7/manifest.sig             its signatures, if it was signed
+    models/bank/7/compiled/…               its files
+    models/bank/aliases/champion.json      where an alias points, and every move it made
+
+Nothing is handed out before it was checked: a manifest's signature and digest, a
+file's size and hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from scorekit.errors import ModelError, ModelNotFound, TamperedError, UsageError
+from scorekit.store import aliases, signatures
+from scorekit.store.aliases import CHAMPION, AliasEntry, AliasRecord
+from scorekit.store.manifest import MANIFEST_FILE, FileEntry, Manifest
+from scorekit.store.objects import Content, Objects
+from scorekit.store.references import NAME, Ref, check_alias, check_name, parse
+from scorekit.store.signatures import SIGNATURE_FILE, Signing
+from scorekit.store.verification import STATES, FileCheck, State, Verification
+
+DEFAULT_STORE = "models"
+STORE_VARIABLE = "SCOREKIT_STORE"
+
+__all__ = ["CHAMPION", "DEFAULT_STORE", "STORE_VARIABLE", "Ref", "Store"]
+
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+_LIST_HINT = "`scorekit models list` shows what there is"
+
+
+class Store:
+    """Versions of models under one URI.
+
+    Attributes
+    ----------
+    uri : str
+    """
+
+    def __init__(self, objects: Objects) -> None:
+        self.uri = objects.uri
+        self._objects = objects
+
+    @classmethod
+    def open(cls, uri: str | None = None) -> Store:
+        """A store by its URI; nothing is read or made yet.
+
+        Parameters
+        ----------
+        uri : str, optional
+            A folder or ``s3://bucket/prefix``; by default ``SCOREKIT_STORE``, else ``models``.
+
+        Raises
+        ------
+        UsageError
+            If it is a URI of another kind.
+        """
+        uri = uri or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+        scheme, separator, rest = uri.partition("://")
+        if not separator or scheme == "file":
+            from scorekit.store.local import LocalObjects
+
+            return cls(LocalObjects(Path(rest if separator else uri)))
+        if scheme != "s3" or not rest.strip("/"):
+            raise UsageError(f"not a store: {uri}", hint="a store is a folder or s3://bucket/prefix")
+        from scorekit.store.s3 import S3Objects
+
+        return cls(S3Objects(uri))
+
+    # ---- what there is
+
+    def names(self) -> list[str]:
+        """Names of the models that have a version, sorted."""
+        return sorted({name for name, _ in self._objects.published() if NAME.fullmatch(name)})
+
+    def versions(self, name: str) -> list[int]:
+        """Numbers of a model's versions, ascending."""
+        return sorted(version for _, version in self._objects.published(check_name(name)))
+
+    def resolve(self, reference: str | None) -> Ref:
+        """The version a reference means.
+
+        Parameters
+        ----------
+        reference : str or None
+            ``name`` (its champion), ``name:7`` or ``name@alias``; None while there is one model.
+
+        Raises
+        ------
+        ModelNotFound
+            If there is no such model, version or alias.
+        UsageError
+            If it is no reference, or None and there are several models.
+        """
+        name, version, alias = parse(reference if reference is not None else self._only_name())
+        if version is None:
+            return Ref(name, self._record(name, alias).version)
+        if not self._objects.exists(f"{name}/{version}/{MANIFEST_FILE}"):
+            raise self._no_version(Ref(name, version))
+        return Ref(name, version)
+
+    def _only_name(self) -> str:
+        names = self.names()
+        if not names:
+            raise ModelNotFound(f"{self.uri} holds no model", hint="make one with `scorekit train`")
+        if len(names) > 1:
+            raise UsageError(
+                f"{self.uri} holds {len(names)} models: {_some(names)}", hint="name one with --model"
+            )
+        return names[0]
+
+    def _no_model(self, name: str) -> ModelNotFound:
+        import difflib
+
+        near = difflib.get_close_matches(name, self.names(), n=3)
+        hint = f"did you mean {' or '.join(near)}? {_LIST_HINT}" if near else _LIST_HINT
+        return ModelNotFound(f"no model {name} in {self.uri}", hint=hint)
+
+    def _no_version(self, ref: Ref) -> ModelNotFound:
+        versions = self.versions(ref.name)
+        if not versions:
+            return self._no_model(ref.name)
+        return ModelNotFound(
+            f"{ref.name} has no version {ref.version}, only {_some(map(str, versions))}", hint=_LIST_HINT
+        )
+
+    # ---- what a version holds
+
+    def manifest(self, ref: Ref) -> Manifest:
+        """A version's manifest, its signature and digest checked.
+
+        Raises
+        ------
+        ModelNotFound
+            If there is no such version.
+        TamperedError
+            If the digest or, where trusted keys are configured, the signature does not hold.
+        VersionMismatch
+            If a newer scorekit wrote it.
+        """
+        data = self._manifest_bytes(ref)
+        trusted = signatures.trusted_keys()
+        if trusted is not None:
+            signing = signatures.check(data, *self._signature(ref), trusted=trusted)
+            signatures.require(signing, trusted, self._place(ref, MANIFEST_FILE))
+        return self._parsed(ref, data)
+
+    def read(self, ref: Ref, manifest: Manifest, path: str) -> bytes:
+        """A file of a version, its size and hash checked.
+
+        Raises
+        ------
+        TamperedError
+            If the file is missing, changed, or not in the manifest.
+        """
+        place = self._place(ref, path)
+        entry = manifest.files.get(path)
+        if entry is None or not _FILE.fullmatch(path):
+            raise TamperedError(f"{place} is not a file of this version: the manifest does not list it")
+        try:
+            data = self._objects.get(f"{ref.name}/{ref.version}/{path}")
+        except FileNotFoundError:
+            raise TamperedError(f"{place} is missing", hint=_verify_hint(ref)) from None
+        if _entry(data) != entry:
+            raise TamperedError(
+                f"{place} was changed after it was published: its hash does not hold", hint=_verify_hint(ref)
+            )
+        return data
+
+    def verify(self, ref: Ref) -> Verification:
+        """Check every file, the digest and the signature of a version.
+
+        Raises
+        ------
+        ModelNotFound
+            If there is no such version.
+        VersionMismatch
+            If a newer scorekit wrote it.
+        """
+        data = self._manifest_bytes(ref)
+        problems: list[str] = []
+        signing = self._check_signing(ref, data, problems)
+        try:
+            manifest = self._parsed(ref, data)
+        except TamperedError as error:
+            return Verification(ref, None, (), signing, (*problems, error.message))
+        files = self._check_files(ref, manifest)
+        problems += [
+            f"{self._place(ref, file.path)} {STATES[file.state]}" for file in files if file.state != "ok"
+        ]
+        return Verification(ref, manifest.digest, files, signing, tuple(problems))
+
+    def _check_signing(self, ref: Ref, data: bytes, problems: list[str]) -> Signing:
+        trusted = signatures.trusted_keys()
+        signing = Signing("broken")
+        try:
+            signing = signatures.check(data, *self._signature(ref), trusted=trusted)
+            signatures.require(signing, trusted, self._place(ref, MANIFEST_FILE))
+        except TamperedError as error:
+            problems.append(error.message)
+        return signing
+
+    def _check_files(self, ref: Ref, manifest: Manifest) -> tuple[FileCheck, ...]:
+        found = self._objects.files(f"{ref.name}/{ref.version}")
+        known = {MANIFEST_FILE, SIGNATURE_FILE}
+        extra = found.keys() - manifest.files.keys() - known
+        checks = [FileCheck(path, "unexpected", found[path]) for path in extra]
+        for path in manifest.files:
+            state: State = "ok" if self._holds(ref, manifest, path) else "changed"
+            checks.append(FileCheck(path, state if path in found else "missing", found.get(path)))
+        return tuple(sorted(checks, key=lambda check: check.path))
+
+    def _holds(self, ref: Ref, manifest: Manifest, path: str) -> bool:
+        try:
+            self.read(ref, manifest, path)
+        except TamperedError:
+            return False
+        return True
+
+    def _manifest_bytes(self, ref: Ref) -> bytes:
+        try:
+            return self._objects.get(f"{check_name(ref.name)}/{ref.version}/{MANIFEST_FILE}")
+        except FileNotFoundError:
+            raise self._no_version(ref) from None
+
+    def _parsed(self, ref: Ref, data: bytes) -> Manifest:
+        place = self._place(ref, MANIFEST_FILE)
+        manifest = Manifest.from_bytes(data, place)
+        if (manifest.name, manifest.version) != (ref.name, ref.version):
+            raise TamperedError(
+                f"{place} is the manifest of {manifest.name}:{manifest.version}, not of {ref}"
+            )
+        return manifest
+
+    def _signature(self, ref: Ref) -> tuple[bytes | None, str]:
+        path = f"{ref.name}/{ref.version}/{SIGNATURE_FILE}"
+        try:
+            return self._objects.get(path), self._objects.place(path)
+        except FileNotFoundError:
+            return None, self._objects.place(path)
+
+    def _place(self, ref: Ref, path: str) -> str:
+        return self._objects.place(f"{ref.name}/{ref.version}/{path}")
+
+    # ---- publishing
+
+    def publish(
+        self, manifest: Manifest, files: Mapping[str, Content], *, by: str, alias: str | None = None
+    ) -> Manifest:
+        """Publish a version: whole or not at all, under a number nobody else has.
+
+        Parameters
+        ----------
+        manifest : Manifest
+            Its version, files and digest are filled in.
+        files : mapping of str to bytes or Path
+            The version's files by path, as content or as a file to copy.
+        by : str
+            Who publishes, for the alias's history.
+        alias : str, optional
+            An alias to point at the new version. A model's first version becomes champion
+            in any case.
+
+        Returns
+        -------
+        Manifest
+            As it was published.
+        """
+        name = check_name(manifest.name)
+        if alias is not None:
+            check_alias(alias)
+        entries = {_check_file_name(path): _entry(content) for path, content in files.items()}
+        version = self._objects.publish(
+            name, files, lambda number: manifest.sealed(number, entries).to_bytes()
+        )
+        if alias is not None:
+            self._move(name, alias, aliases.entry(version, by=by, why="published"))
+        if alias != CHAMPION:
+            self._first_champion(name, by)
+        return manifest.sealed(version, entries)
+
+    def _first_champion(self, name: str, by: str) -> None:
+        def keep(current: bytes | None) -> bytes:
+            if current is not None:
+                return current
+            return aliases.new(aliases.entry(self.versions(name)[0], by=by, why="first version")).to_bytes()
+
+        self._objects.swap(_alias_path(name, CHAMPION), keep)
+
+    # ---- aliases
+
+    def aliases(self, name: str) -> dict[str, AliasRecord]:
+        """Every alias of a model."""
+        check_name(name)
+        found = [file.removesuffix(".json") for file in self._objects.names(f"{name}/aliases")]
+        found = [alias for alias in found if NAME.fullmatch(alias)]
+        if CHAMPION not in found and self.versions(name):
+            found.append(CHAMPION)
+        if not found:
+            raise self._no_model(name)
+        return {alias: self._record(name, alias) for alias in sorted(found)}
+
+    def promote(self, ref: Ref, alias: str = CHAMPION, *, by: str, why: str = "") -> AliasRecord:
+        """Point an alias at a version, which has to hold.
+
+        Raises
+        ------
+        ModelNotFound, TamperedError, VersionMismatch
+            As ``manifest`` has it.
+        """
+        check_alias(alias)
+        self.manifest(ref)
+        return self._move(ref.name, alias, aliases.entry(ref.version, by=by, why=why))
+
+    def rollback(self, name: str, alias: str = CHAMPION, *, by: str, why: str = "") -> AliasRecord:
+        """Point an alias at the version it pointed at before; twice is there and back.
+
+        Raises
+        ------
+        ModelError
+            If it never pointed at another version.
+        ModelNotFound
+            If there is no such alias, or the version is gone.
+        """
+        current = self._record(name, alias)
+        move = aliases.entry(0, by=by, why=why)
+
+        def back(record: AliasRecord | None) -> AliasRecord:
+            changed = aliases.rolled_back(record or current, move, f"{name}@{alias}")
+            self._manifest_bytes(Ref(name, changed.version))
+            return changed
+
+        return self._change(name, alias, back)
+
+    def history(self, name: str, alias: str = CHAMPION) -> tuple[AliasEntry, ...]:
+        """Every move of an alias, oldest first.
+
+        Raises
+        ------
+        ModelNotFound
+            If there is no such model or alias.
+        """
+        return self._record(name, alias).history
+
+    def _move(self, name: str, alias: str, move: AliasEntry) -> AliasRecord:
+        return self._change(name, alias, lambda record: record.moved(move) if record else aliases.new(move))
+
+    def _change(
+        self, name: str, alias: str, change: Callable[[AliasRecord | None], AliasRecord]
+    ) -> AliasRecord:
+        """Put what ``change`` makes of an alias in its place; it may be called again."""
+        path = _alias_path(name, alias)
+        made: list[AliasRecord] = []
+
+        def replace(current: bytes | None) -> bytes:
+            known = AliasRecord.from_bytes(current, self._objects.place(path)) if current else None
+            made.append(change(known or self._implied(name, alias)))
+            return made[-1].to_bytes()
+
+        self._objects.swap(path, replace)
+        return made[-1]
+
+    def _record(self, name: str, alias: str) -> AliasRecord:
+        path = _alias_path(check_name(name), check_alias(alias))
+        try:
+            return AliasRecord.from_bytes(self._objects.get(path), self._objects.place(path))
+        except FileNotFoundError:
+            record = self._implied(name, alias)
+        if record is not None:
+            return record
+        if not self.versions(name):
+            raise self._no_model(name)
+        raise ModelNotFound(f"{name} has no alias {alias}, only {_some(self.aliases(name))}", hint=_LIST_HINT)
+
+    def _implied(self, name: str, alias: str) -> AliasRecord | None:
+        """The first version is champion until somebody says otherwise.
+
+        So it is when whoever published it died before the alias was written.
+        """
+        versions = self.versions(name) if alias == CHAMPION else []
+        return AliasRecord(version=versions[0]) if versions else None
+
+    # ---- signing
+
+    def sign(self, ref: Ref, key_path: Path | str) -> str:
+        """Sign a version whose files all hold.
+
+        Parameters
+        ----------
+        key_path : Path or str
+            An Ed25519 private key, PEM.
+
+        Returns
+        -------
+        str
+            Fingerprint of the key.
+
+        Raises
+        ------
+        UsageError
+            If the key cannot be used.
+        TamperedError
+            If a file does not hold: nobody should vouch for that.
+        """
+        key = signatures.load_private_key(Path(key_path))
+        data = self._manifest_bytes(ref)
+        bad = [file for file in self._check_files(ref, self._parsed(ref, data)) if file.state != "ok"]
+        if bad:
+            raise TamperedError(
+                f"{self._place(ref, bad[0].path)} {STATES[bad[0].state]}: not signed", hint=_verify_hint(ref)
+            )
+        path = f"{ref.name}/{ref.version}/{SIGNATURE_FILE}"
+        place = self._objects.place(path)
+        self._objects.swap(path, lambda current: signatures.signed(data, current, key, place))
+        return signatures.fingerprint(key.public_key())
+
+
+def _alias_path(name: str, alias: str) -> str:
+    return f"{name}/aliases/{alias}.json"
+
+
+def _check_file_name(path: str) -> str:
+    if not _FILE.fullmatch(path) or path in (MANIFEST_FILE, SIGNATURE_FILE):
+        raise ModelError(f"a version cannot hold a file named {path!r}")
+    return path
+
+
+def _entry(content: Content) -> FileEntry:
+    if isinstance(content, bytes):
+        return FileEntry(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+    with content.open("rb") as file:
+        return FileEntry(sha256=hashlib.file_digest(file, "sha256").hexdigest(), size=content.stat().st_size)
+
+
+def _verify_hint(ref: Ref) -> str:
+    return f"see `scorekit models verify {ref}`"
+
+
+def _some(names: Iterable[str], most: int = 8) -> str:
+    shown = list(names)
+    if len(shown) <= most:
+        return ", ".join(shown)
+    return f"{', '.join(shown[: most - 1])}, … {shown[-1]}"

@@ -1,0 +1,361 @@
+"""JSON lines: one object a line.
+
+A block whose lines all look like objects is parsed by pyarrow with the types of the
+plan. Where that fails, the block is taken line by line (``json_records``), and the plan
+follows what was found: a file that writes numbers as strings is soon read the fast way
+again. Both ways give the same bits.
+
+Blank lines are no records, but lines are counted with them. A key that a line lacks is
+null in that row, for many writers leave nulls out; a key that no line has is a missing
+column.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.json as pajson
+
+from scorekit.errors import SchemaError
+from scorekit.tables import json_records
+from scorekit.tables.arrays import with_null_rows
+from scorekit.tables.batches import BadRecord, Batch, cut, skip
+from scorekit.tables.columns import wanted_names
+from scorekit.tables.json_records import Integer, Line, Number, Unlike
+from scorekit.tables.sources import STDIN, Source
+from scorekit.tables.text_input import TextInput
+
+BLOCK = 8 << 20
+LINE_LIMIT = 64 << 20
+_OPEN, _CLOSE, _NEWLINE, _RETURN = b"{}\n\r"
+
+
+class JsonBlock:
+    """Whole lines of a file, and the number of the first."""
+
+    __slots__ = ("data", "line")
+
+    def __init__(self, data: bytes, line: int) -> None:
+        self.data = data
+        self.line = line
+
+    def count_lines(self) -> int:
+        """Line ends, and a last line without one."""
+        ends = int(np.count_nonzero(np.frombuffer(self.data, dtype=np.uint8) == _NEWLINE))
+        return ends + (self.data[-1:] != b"\n")
+
+    def plain(self, lines: int) -> bool:
+        """Whether each line is text that begins and ends as an object does.
+
+        Then no object spans two lines, for ``}`` and ``{`` never follow each other
+        within one; and pyarrow crashes on a line that is ``null``.
+        """
+        data = self.data
+        raw = np.frombuffer(data.rstrip(b"\r\n"), dtype=np.uint8)
+        if not len(raw) or raw[0] != _OPEN or raw[-1] != _CLOSE:
+            return False
+        ends = np.flatnonzero(raw == _NEWLINE)
+        if len(ends) != lines - 1:
+            return False
+        last = raw[ends - 1]
+        returned = last == _RETURN
+        last = np.where(returned, raw[ends - 2], last) if returned.any() else last
+        return bool((raw[ends + 1] == _OPEN).all() and (last == _CLOSE).all()) and _is_utf8(data)
+
+    def odd_literals(self) -> bool:
+        """Whether infinity may be spelled as only pyarrow takes it."""
+        return self.data.count(b"Inf") != self.data.count(b"Infinity") or b"-NaN" in self.data
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def json_blocks(source: Source, text: TextInput) -> Iterator[JsonBlock]:
+    """The file in blocks of whole lines.
+
+    Raises
+    ------
+    FormatError
+        If a line is longer than ``LINE_LIMIT``.
+    """
+    rest, line = b"", 1
+    while True:
+        fresh = text.read(BLOCK)
+        data = rest + fresh if rest else fresh
+        if not data:
+            return
+        stop = data.rfind(b"\n") + 1 if fresh else len(data)
+        if stop:
+            block = JsonBlock(data[:stop], line)
+            yield block
+            line += block.count_lines()
+        elif len(data) > LINE_LIMIT:
+            raise source.error(f"a line longer than {LINE_LIMIT >> 20} MiB", line=line, hint="one object a line")
+        rest = data[stop:]
+        if not fresh:
+            return
+
+
+def parse(data: bytes, types: Mapping[str, pa.DataType] | None) -> pa.Table:
+    """Parse lines by pyarrow, by types or by inference.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        If a line is not JSON, or a value not of its column's type.
+    """
+    if types is None:
+        options = pajson.ParseOptions()
+    else:
+        options = pajson.ParseOptions(
+            explicit_schema=pa.schema(list(types.items())), unexpected_field_behavior="ignore"
+        )
+    return pajson.read_json(
+        pa.BufferReader(data),
+        read_options=pajson.ReadOptions(use_threads=False, block_size=len(data) + 1),
+        parse_options=options,
+    )
+
+
+class JsonReader:
+    """Reads one file of JSON lines for scoring; see ``TableReader``.
+
+    Decoded columns come as numbers or booleans where every value is one, else as
+    strings, so that the decoder says which values are wrong.
+    """
+
+    rows: int | None = None
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        columns: Sequence[str] | None,
+        types: Mapping[str, str],
+        na_values: Sequence[str],  # noqa: ARG002  # the decoder knows them; here a string is a string
+        chunk_rows: int,
+    ) -> None:
+        self.source = source
+        self._chunk_rows = chunk_rows
+        self._text = TextInput(source)
+        self._blocks = json_blocks(source, self._text)
+        self._first = self._first_block()
+        found = first_types(source, self._first)
+        absent = [name for name in columns or () if name not in found]
+        for name in _keys_beyond(source, absent):
+            found[name] = pa.null()
+        self.names: tuple[str, ...] = tuple(found)
+        self._wanted = wanted_names(self.names, columns)
+        self._kinds = {name: types[name] for name in self._wanted if name in types}
+        self._plan = {
+            name: _PLANS[types[name]] if name in types else self._kept_type(name, found[name])
+            for name in self._wanted
+        }
+
+    def _first_block(self) -> JsonBlock:
+        for block in self._blocks:
+            if block.data.strip():
+                _refuse_array(self.source, block)
+                return block
+        raise self.source.error("holds no records, only blank lines")
+
+    def _kept_type(self, name: str, found: pa.DataType) -> pa.DataType:
+        """The type of a column that is passed through, from the first block."""
+        if pa.types.is_nested(found):
+            raise SchemaError(
+                f"{self.source.name}: column {name!r} holds lists or objects, which cannot be passed through",
+                hint="leave it out, or use a format with types, such as Parquet",
+                code="wrong_type",
+            )
+        return pa.string() if pa.types.is_null(found) or pa.types.is_timestamp(found) else found
+
+    def batches(self, *, skip_rows: int = 0) -> Iterator[Batch]:
+        """Batches from row ``skip_rows`` on."""
+        row = 0
+        for block in self._all_blocks():
+            rows, bad = self._block(block, row)
+            batch = skip(Batch(rows, row, bad), skip_rows)
+            row += rows.num_rows
+            if batch is not None:
+                yield from cut(batch.rows, batch.first_row, batch.bad, self._chunk_rows)
+
+    def _all_blocks(self) -> Iterator[JsonBlock]:
+        yield self._first
+        yield from self._blocks
+
+    def _block(self, block: JsonBlock, row: int) -> tuple[pa.RecordBatch, tuple[BadRecord, ...]]:
+        lines = block.count_lines()
+        if block.plain(lines):
+            try:
+                table = parse(block.data, self._plan)
+            except pa.ArrowInvalid:
+                pass
+            else:
+                rows = _one_batch(table.select(self._wanted))
+                if rows.num_rows == lines and (_all_finite(rows) or not block.odd_literals()):
+                    return rows, ()
+        return self._line_by_line(block, row)
+
+    def _line_by_line(self, block: JsonBlock, row: int) -> tuple[pa.RecordBatch, tuple[BadRecord, ...]]:
+        lines = list(json_records.lines(block.data, block.line))
+        objects = [line for line in lines if line.value is not None]
+        columns = [self._column(name, objects) for name in self._wanted]
+        rows = pa.RecordBatch.from_arrays(columns, names=self._wanted)
+        bad = [(number, line) for number, line in enumerate(lines) if line.value is None]
+        spread = with_null_rows(rows, len(lines), [number for number, _ in bad])
+        return spread, tuple(BadRecord(row + number, line.line, line.code, line.message) for number, line in bad)
+
+    def _column(self, name: str, objects: Sequence[Line]) -> pa.Array:
+        values = [line.value.get(name) for line in objects if line.value is not None]
+        kind = self._kinds.get(name)
+        if kind is not None:
+            self._plan[name] = _plan_for(kind, values, self._plan[name])
+            return json_records.column(kind, values)
+        try:
+            return json_records.typed_column(self._plan[name], values)
+        except Unlike as error:
+            raise SchemaError(
+                f"{self.source.name}:{objects[error.row].line}: column {name!r} is {error.found} here, "
+                f"but {self._plan[name]} in the first lines",
+                hint="write all its values as one type, or do not pass it through",
+                code="wrong_type",
+            ) from None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._text.close()
+
+
+_PLANS = {
+    "numeric": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.string(),
+    "category": pa.string(),
+    "text": pa.string(),
+}
+_OTHER_PLANS: dict[tuple[str, type], pa.DataType] = {
+    ("numeric", str): pa.string(),
+    ("numeric", bool): pa.bool_(),
+    ("boolean", str): pa.string(),
+    ("category", bool): pa.bool_(),
+    ("text", bool): pa.bool_(),
+    ("category", Integer): pa.int64(),
+    ("text", Integer): pa.int64(),
+}
+
+
+def _plan_for(kind: str, values: Iterable[Any], before: pa.DataType) -> pa.DataType:
+    """How to read a column's next block the fast way: by the one type this block had."""
+    found = {type(value) for value in values if value is not None}
+    if kind == "numeric" and found <= {Integer, Number}:
+        found = set()
+    if len(found) > 1:
+        return before
+    return _OTHER_PLANS.get((kind, found.pop()), _PLANS[kind]) if found else before
+
+
+def _all_finite(rows: pa.RecordBatch) -> bool:
+    """Whether no float is infinite or NaN, as far as can be told at a glance."""
+    floats = (array for array in rows.columns if pa.types.is_float64(array.type) and len(array))
+    return all(np.isfinite(np.frombuffer(array.buffers()[1], dtype=np.float64)).all() for array in floats)
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    batches = table.combine_chunks().to_batches()
+    if batches:
+        return batches[0]
+    return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in table.schema.types], schema=table.schema)
+
+
+# What the first lines say ---------------------------------------------------------------
+
+
+def first_types(source: Source, block: JsonBlock) -> dict[str, pa.DataType]:
+    """Keys of the objects of a block, and the Arrow type of their values.
+
+    Raises
+    ------
+    FormatError
+        If no line is an object.
+    """
+    if block.plain(block.count_lines()):
+        try:
+            schema = parse(block.data, None).schema
+        except pa.ArrowInvalid:
+            pass
+        else:
+            return dict(zip(schema.names, schema.types, strict=True))
+    found: dict[str, pa.DataType] = {}
+    objects = 0
+    for line in json_records.lines(block.data, block.line):
+        for name, value in (line.value or {}).items():
+            found[name] = _widened(found.get(name, pa.null()), value)
+        objects += line.value is not None
+    if not objects:
+        raise source.error("no line is a JSON object", line=block.line, hint="name the format with --format")
+    return found
+
+
+def _widened(kind: pa.DataType, value: Any) -> pa.DataType:
+    """The type of a column so far, with one more value; strings hold what does not go together."""
+    if value is None:
+        return kind
+    if isinstance(value, (list, dict)):
+        return pa.list_(pa.null())
+    if isinstance(value, Integer):
+        own = pa.int64() if -(2**63) <= int(value) < 2**63 else pa.float64()
+    elif isinstance(value, Number):
+        own = pa.float64()
+    else:
+        own = pa.bool_() if isinstance(value, bool) else pa.string()
+    if pa.types.is_null(kind) or kind == own:
+        return own
+    if {kind, own} == {pa.int64(), pa.float64()}:
+        return pa.float64()
+    return kind if pa.types.is_nested(kind) else pa.string()
+
+
+def _refuse_array(source: Source, block: JsonBlock) -> None:
+    start = block.data.lstrip()
+    if start[:1] == b"[" and start[1:64].lstrip()[:1] == b"{":
+        raise source.error("a JSON array, not one object a line", hint="convert it: jq -c '.[]'", line=block.line)
+
+
+def _keys_beyond(source: Source, absent: Sequence[str]) -> list[str]:
+    """Which of some keys that the first lines lack stand in a later one.
+
+    Standard input cannot be read twice, so there the first lines decide.
+    """
+    wanted = set(absent)
+    if not wanted or source.uri == STDIN:
+        return []
+    text = TextInput(source)
+    try:
+        for block in json_blocks(source, text):
+            for name in list(wanted):
+                if _has_key(block, name):
+                    wanted.discard(name)
+            if not wanted:
+                break
+    finally:
+        text.close()
+    return [name for name in absent if name not in wanted]
+
+
+def _has_key(block: JsonBlock, name: str) -> bool:
+    spellings = {json.dumps(name).encode(), json.dumps(name, ensure_ascii=False).encode(errors="replace")}
+    if not any(spelling in block.data for spelling in spellings):
+        return False
+    some = (line for line in block.data.split(b"\n") if any(spelling in line for spelling in spellings))
+    return any(name in (line.value or {}) for line in json_records.lines(b"\n".join(some), 1))

@@ -1,0 +1,161 @@
+"""Writing a table, whatever its format; nothing is seen of it until it is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Protocol, Self
+
+import pyarrow as pa
+
+from scorekit.tables import remote
+from scorekit.tables.formats import require_format
+from scorekit.tables.targets import STDOUT, Target, explained, open_target
+
+Metadata = Callable[[], Mapping[str, str]]
+
+
+class Encoder(Protocol):
+    """Makes the bytes of one format."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append rows."""
+
+    def finish(self, metadata: Mapping[str, str]) -> None:
+        """Write what stands at the end."""
+
+    def drop(self) -> None:
+        """Let go without finishing."""
+
+
+class TableWriter:
+    """Writes one table; a context manager that aborts unless ``commit`` was called.
+
+    Attributes
+    ----------
+    rows : int
+        Rows written so far.
+    """
+
+    def __init__(
+        self, target: str, place: Target, encoder: Encoder, schema: pa.Schema, metadata: Metadata | None
+    ) -> None:
+        self._target = target
+        self._place = place
+        self._encoder = encoder
+        self._schema = schema
+        self._metadata = metadata
+        self._open = True
+        self.rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append rows, with the columns of the schema.
+
+        Raises
+        ------
+        Unreachable
+            If there is no space left; nothing is published.
+        """
+        with explained(self._target):
+            self._encoder.write(conformed(batch, self._schema))
+        self.rows += batch.num_rows
+
+    def commit(self) -> None:
+        """Finish the table and publish it.
+
+        Raises
+        ------
+        Unreachable
+            If there is no space left, or the store does not answer; nothing is published.
+        """
+        with explained(self._target):
+            self._encoder.finish(self._metadata() if self._metadata else {})
+            self._place.commit()
+        self._open = False
+
+    def abort(self) -> None:
+        """Leave no trace of the table; does nothing after ``commit``."""
+        if self._open:
+            self._open = False
+            self._encoder.drop()
+            self._place.abort()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+def conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch in the types of ``schema``; a dictionary may come where strings are written."""
+    if batch.schema.equals(schema):
+        return batch
+    arrays = []
+    for field, array in zip(schema, batch.columns, strict=True):
+        if array.type != field.type and pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        arrays.append(array if array.type == field.type else array.cast(field.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def open_output(
+    target: str,
+    *,
+    schema: pa.Schema,
+    format: str | None = None,
+    metadata: Metadata | None = None,
+    header: bool = True,
+    open_store: remote.OpenStore = remote.open_store,
+) -> TableWriter:
+    """Open a table for writing.
+
+    Parameters
+    ----------
+    target : str
+        Path, ``s3://`` URI, or ``-`` for standard output. Text whose name ends in
+        ``.gz`` is compressed.
+    schema : pyarrow.Schema
+        Columns of every batch.
+    format : str, optional
+        Name of the format; else the ending says it, and standard output gets JSON lines.
+    metadata : callable, optional
+        Called at the end for what goes into the key-value metadata of Parquet.
+    header : bool
+        Whether CSV begins with the names of its columns; the second part of a table does not.
+    open_store : callable
+        Makes the store of a bucket.
+
+    Raises
+    ------
+    UsageError
+        If the ending says no format, the folder is missing or may not be written to, or
+        the format cannot hold a column.
+    """
+    if target == STDOUT and format is None:
+        format = "jsonl"
+    chosen = require_format(target, format)
+    place = open_target(target, open_store)
+    try:
+        encoder = _encoder(chosen.name, place, target, schema, header=header)
+    except BaseException:
+        place.abort()
+        raise
+    return TableWriter(target, place, encoder, schema, metadata)
+
+
+def _encoder(name: str, place: Target, target: str, schema: pa.Schema, *, header: bool) -> Encoder:
+    if name == "parquet":
+        from scorekit.tables.parquet import ParquetEncoder
+
+        return ParquetEncoder(place.file, schema)
+    if name == "arrow":
+        from scorekit.tables.arrow import ArrowEncoder
+
+        return ArrowEncoder(place.file, schema, stream=target == STDOUT)
+    from scorekit.tables.text_output import CsvEncoder, JsonEncoder, compressed
+
+    file = compressed(place.file) if target.lower().endswith(".gz") else place.file
+    return CsvEncoder(file, schema, header=header) if name == "csv" else JsonEncoder(file, schema)

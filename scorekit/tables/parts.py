@@ -1,0 +1,139 @@
+"""Tables written in parts, and what an output says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from scorekit.tables import remote
+from scorekit.tables.output import Metadata, open_output
+from scorekit.tables.sources import Source
+from scorekit.tables.targets import explained, open_target
+
+_BLOCK = 1 << 20
+
+
+def content_hash(source: Source) -> str:
+    """What tells one input's content from another's: SHA-256 of a file, the ETag of an object.
+
+    Standard input has none but its name: it cannot be read twice.
+    """
+    if source.local:
+        with source.open() as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if remote.is_remote(source.uri):
+        entry = remote.head(source.uri, source.open_store(remote.split(source.uri)[0]))
+        return f"{source.uri} {entry['e_tag'] if entry else ''}"
+    return source.uri
+
+
+def join_parts(parts: Sequence[Path], target: str, *, format: str, metadata: Metadata) -> None:
+    """Publish parts as one table.
+
+    One part becomes the output by a rename. Text is copied byte by byte (only the first
+    part has a header), Parquet and Arrow batch by batch.
+
+    Raises
+    ------
+    Unreachable
+        If there is no space left, or the store does not answer; nothing is published.
+    """
+    if len(parts) == 1:
+        publish_file(parts[0], target)
+    elif format in ("csv", "jsonl"):
+        _join_bytes(parts, target)
+    else:
+        _join_batches(parts, target, format, metadata)
+
+
+def _join_bytes(parts: Sequence[Path], target: str) -> None:
+    place = open_target(target)
+    try:
+        with explained(target):
+            for part in parts:
+                with part.open("rb") as file:
+                    shutil.copyfileobj(file, place.file, _BLOCK)
+            place.commit()
+    except BaseException:
+        place.abort()
+        raise
+
+
+def _join_batches(parts: Sequence[Path], target: str, format: str, metadata: Metadata) -> None:
+    schema, _ = _batches(parts[0], format)
+    with open_output(target, format=format, schema=schema, metadata=metadata) as writer:
+        for part in parts:
+            for batch in _batches(part, format)[1]:
+                writer.write(batch)
+        writer.commit()
+
+
+def _batches(part: Path, format: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    if format == "parquet":
+        import pyarrow.parquet as pq
+
+        file = pq.ParquetFile(part, memory_map=True)
+        return file.schema_arrow.remove_metadata(), file.iter_batches(65_536)
+    reader = pa.ipc.open_file(pa.memory_map(str(part)))
+    return reader.schema.remove_metadata(), (
+        reader.get_batch(number) for number in range(reader.num_record_batches)
+    )
+
+
+def publish_file(made: Path, target: str) -> None:
+    """Put a finished file in its target's place: a rename, or a copy where none is possible."""
+    if not remote.is_remote(target):
+        path = Path(os.path.realpath(target))
+        if not path.exists() or path.is_file():
+            with explained(target):
+                made.replace(path)
+            return
+    _join_bytes([made], target)
+
+
+def publish_bytes(target: str, content: bytes) -> None:
+    """Publish a small file."""
+    place = open_target(target)
+    try:
+        with explained(target):
+            place.file.write(content)
+            place.commit()
+    except BaseException:
+        place.abort()
+        raise
+
+
+def exists(target: str) -> bool:
+    """Whether there is such a file or object."""
+    if remote.is_remote(target):
+        return remote.head(target, remote.open_store(remote.split(target)[0])) is not None
+    return Path(target).exists()
+
+
+def remove(target: str) -> None:
+    """Remove a file or object, if there is one."""
+    if remote.is_remote(target):
+        remote.delete(target, remote.open_store(remote.split(target)[0]))
+    else:
+        Path(target).unlink(missing_ok=True)
+
+
+def output_metadata(target: str) -> dict[str, str]:
+    """The key-value metadata of a local Parquet file; empty for anything else."""
+    if remote.is_remote(target) or not Path(target).is_file():
+        return {}
+    with Path(target).open("rb") as file:
+        if file.read(4) != b"PAR1":
+            return {}
+    import pyarrow.parquet as pq
+
+    try:
+        found = pq.read_metadata(target).metadata or {}
+    except (pa.ArrowException, OSError):
+        return {}
+    return {key.decode(): value.decode(errors="replace") for key, value in found.items()}

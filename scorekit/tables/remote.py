@@ -1,0 +1,135 @@
+"""Objects of a store as files: read by ranges, written whole."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from scorekit.errors import Unreachable, UsageError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+OpenStore = Callable[[str], "ObjectStore"]
+"""Makes the store of a bucket, ``s3://bucket``, with the credentials of the environment."""
+
+READ_AHEAD = 4 << 20
+
+
+def open_store(bucket: str) -> ObjectStore:
+    """The store of a bucket, configured by the environment (``AWS_…``)."""
+    from obstore.store import from_url
+
+    return from_url(bucket)
+
+
+def is_remote(uri: str) -> bool:
+    """Whether ``uri`` names an object of a store."""
+    return uri.startswith("s3://")
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket URI and key: ``s3://bucket/a/b`` is ``("s3://bucket", "a/b")``."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise UsageError(f"{uri}: no bucket", hint="write s3://bucket/key", code="bad_uri")
+    return f"s3://{bucket}", key
+
+
+@contextmanager
+def translated(uri: str) -> Iterator[None]:
+    """Errors of the store as ours."""
+    from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise UsageError(f"{uri}: no such object", code="no_such_input") from None
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        raise Unreachable(
+            f"{uri}: access denied", hint="check the credentials and what they may do", code="access_denied"
+        ) from error
+    except BaseError as error:
+        raise Unreachable(
+            f"{uri}: {_first_line(error)}", hint="check the bucket, the endpoint and the credentials"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0] if text else type(error).__name__
+
+
+class ObjectFile(io.RawIOBase):
+    """An object as a binary file that can seek."""
+
+    def __init__(self, uri: str, store: ObjectStore) -> None:
+        import obstore
+
+        self._uri = uri
+        with translated(uri):
+            self._reader = obstore.open_reader(store, split(uri)[1], buffer_size=READ_AHEAD)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a position."""
+        return self._reader.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The position."""
+        return self._reader.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        """Read up to the length of ``buffer``."""
+        with translated(self._uri):
+            data = memoryview(self._reader.read(len(buffer)))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def put(uri: str, file: BinaryIO, store: ObjectStore) -> None:
+    """Write a file as an object, in parts if it is large; it is seen only when complete."""
+    import obstore
+
+    with translated(uri):
+        obstore.put(store, split(uri)[1], file)
+
+
+def listing(uri: str, store: ObjectStore) -> list[tuple[str, Any]]:
+    """Objects whose key is, or lies below, that of ``uri``: their URIs and what the store says of them."""
+    import obstore
+
+    bucket, key = split(uri)
+    found: list[tuple[str, Any]] = []
+    with translated(uri):
+        for page in obstore.list(store, prefix=key.rstrip("/") or None):
+            found += ((f"{bucket}/{entry['path']}", entry) for entry in page)
+    return found
+
+
+def head(uri: str, store: ObjectStore) -> Any | None:
+    """What the store says of an object, or None if there is none."""
+    import obstore
+
+    with translated(uri):
+        try:
+            return obstore.head(store, split(uri)[1])
+        except FileNotFoundError:
+            return None
+
+
+def delete(uri: str, store: ObjectStore) -> None:
+    """Remove an object, if there is one."""
+    import obstore
+
+    with translated(uri):
+        obstore.delete(store, split(uri)[1])

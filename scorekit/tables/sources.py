@@ -1,0 +1,235 @@
+"""Where tables come from: files, folders, patterns, standard input, objects of a store."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fnmatch
+import glob
+import io
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from scorekit.errors import FormatError, UsageError
+from scorekit.tables import remote
+from scorekit.tables.formats import FORMATS, Format, format_named, format_of, require_format
+
+STDIN = "-"
+_WILD = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One table to read.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it: the path or URI as given, or ``<stdin>``.
+    uri : str
+        Path, ``s3://`` URI, or ``-``.
+    format : str
+        A name of ``FORMATS``.
+    relative : str
+        Path below the folder that was given, else the file's name: what a folder of
+        outputs calls it.
+    size : int or None
+        Bytes, if known.
+    modified : datetime or None
+        When it was last written, in UTC, if known.
+    """
+
+    name: str
+    uri: str
+    format: str
+    relative: str
+    size: int | None = None
+    modified: dt.datetime | None = None
+    open_store: remote.OpenStore = field(default=remote.open_store, repr=False, compare=False)
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a file of this machine."""
+        return self.uri != STDIN and not remote.is_remote(self.uri)
+
+    def open(self) -> BinaryIO:
+        """Open for reading from the start; standard input can be opened once.
+
+        Raises
+        ------
+        UsageError
+            If there is no such file, or it may not be read.
+        Unreachable
+            If the store does not answer.
+        """
+        if self.uri == STDIN:
+            return sys.stdin.buffer
+        if remote.is_remote(self.uri):
+            raw = remote.ObjectFile(self.uri, self.open_store(remote.split(self.uri)[0]))
+            return io.BufferedReader(raw, remote.READ_AHEAD)
+        try:
+            return Path(self.uri).open("rb", buffering=0)  # type: ignore[return-value]  # FileIO is binary
+        except OSError as error:
+            raise unreadable(self.name, error) from None
+
+    def error(self, message: str, *, line: int | None = None, hint: str | None = None) -> FormatError:
+        """A ``FormatError`` that begins with this file and the line."""
+        where = f"{self.name}:{line}" if line is not None else self.name
+        return FormatError(f"{where}: {message}", hint=hint)
+
+
+def unreadable(name: str, error: OSError) -> UsageError:
+    """What the operating system says of an input, as ours."""
+    if isinstance(error, FileNotFoundError):
+        return UsageError(f"{name}: no such file", code="no_such_input")
+    if isinstance(error, PermissionError):
+        return UsageError(f"{name}: may not be read", hint="check the file's permissions", code="no_access")
+    return UsageError(
+        f"{name}: cannot be opened: {error.strerror or type(error).__name__}", code="no_such_input"
+    )
+
+
+def find(
+    inputs: Sequence[str], *, format: str | None = None, open_store: remote.OpenStore = remote.open_store
+) -> list[Source]:
+    """Tables that ``inputs`` name, in the order given; folders and patterns in the order of names.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Files, folders (every table below them, less names that begin with ``.`` or
+        ``_``), patterns (``part-*.csv``, ``**`` for folders), ``s3://`` URIs, and ``-``
+        for standard input.
+    format : str, optional
+        Name of the format of all of them; else each ending says it, and standard input
+        is told by its first bytes.
+    open_store : callable
+        Makes the store of a bucket.
+
+    Raises
+    ------
+    UsageError
+        If an input is missing, a folder or pattern holds no table, an ending says no
+        format, or a table stands twice.
+    """
+    wanted = format_named(format) if format else None
+    found: list[Source] = []
+    for given in inputs:
+        found += _find_one(given, wanted, open_store)
+    seen: set[str] = set()
+    for source in found:
+        key = os.path.realpath(source.uri) if source.local else source.uri
+        if key in seen:
+            raise UsageError(f"{source.name}: stands twice among the inputs", code="input_twice")
+        seen.add(key)
+    return found
+
+
+def _find_one(given: str, wanted: Format | None, open_store: remote.OpenStore) -> list[Source]:
+    if given == STDIN:
+        return [Source("<stdin>", STDIN, (wanted or _sniff()).name, "stdin")]
+    if remote.is_remote(given):
+        return _find_remote(given, wanted, open_store)
+    path = Path(given)
+    if path.is_dir():
+        return _in_folder(path, wanted)
+    if path.exists():
+        return [_local(path, path.name, wanted)]
+    if _WILD & set(given):
+        return _by_pattern(given, wanted)
+    raise UsageError(f"{given}: no such file", hint=_nearest(path), code="no_such_input")
+
+
+def _local(path: Path, relative: str, wanted: Format | None) -> Source:
+    found = wanted or require_format(str(path), None)
+    status = path.stat()
+    modified = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
+    return Source(str(path), str(path), found.name, relative, status.st_size, modified)
+
+
+def _in_folder(folder: Path, wanted: Format | None) -> list[Source]:
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and _visible(path.relative_to(folder).parts) and (wanted or format_of(path.name))
+    ]
+    if not files:
+        raise _no_tables(str(folder))
+    return [_local(path, path.relative_to(folder).as_posix(), wanted) for path in files]
+
+
+def _by_pattern(pattern: str, wanted: Format | None) -> list[Source]:
+    paths = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  # keeps the path as given
+    files = [path for path in paths if path.is_file()]
+    if not files:
+        raise UsageError(f"{pattern}: no file matches", code="no_such_input")
+    return [_local(path, path.name, wanted) for path in files]
+
+
+def _visible(parts: Sequence[str]) -> bool:
+    return not any(part.startswith((".", "_")) for part in parts)
+
+
+def _no_tables(folder: str) -> UsageError:
+    endings = ", ".join(entry.endings[0] for entry in FORMATS.values())
+    return UsageError(
+        f"{folder}: no tables in this folder",
+        hint=f"tables end in {endings}; name other endings' format with --format",
+        code="no_such_input",
+    )
+
+
+def _nearest(path: Path) -> str | None:
+    import difflib
+
+    try:
+        siblings = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return f"there is no folder {path.parent}"
+    near = difflib.get_close_matches(path.name, siblings, n=1)
+    return f"there is {path.parent / near[0]}" if near else None
+
+
+def _find_remote(uri: str, wanted: Format | None, open_store: remote.OpenStore) -> list[Source]:
+    store = open_store(remote.split(uri)[0])
+    wild = min((uri.find(sign) for sign in _WILD if sign in uri), default=-1)
+    if wild < 0 and not uri.endswith("/"):
+        entry = remote.head(uri, store)
+        if entry is not None:
+            found = wanted or require_format(uri, None)
+            return [_remote(uri, uri.rsplit("/", 1)[-1], entry, found, open_store)]
+    folder = uri.rstrip("/") if wild < 0 else uri[:wild].rpartition("/")[0]
+    sources = []
+    for name, entry in sorted(remote.listing(folder, store), key=lambda pair: pair[0]):
+        below = name[len(folder) :].strip("/")
+        known = wanted or format_of(name)
+        fits = fnmatch.fnmatchcase(name, uri) if wild >= 0 else _visible(below.split("/"))
+        if fits and known:
+            sources.append(_remote(name, below, entry, known, open_store))
+    if not sources:
+        raise UsageError(f"{uri}: no such object, and no tables below it", code="no_such_input")
+    return sources
+
+
+def _remote(uri: str, relative: str, entry: Any, known: Format, open_store: remote.OpenStore) -> Source:
+    return Source(uri, uri, known.name, relative, entry["size"], entry["last_modified"], open_store)
+
+
+_MAGIC = {b"PAR1": "parquet", b"ARRO": "arrow", b"\xff\xff\xff\xff": "arrow"}
+
+
+def _sniff() -> Format:
+    """The format on standard input, by its first bytes, which stay there to be read."""
+    start = sys.stdin.buffer.peek(4096)  # type: ignore[attr-defined]  # it is a BufferedReader
+    if name := _MAGIC.get(start[:4]):
+        return FORMATS[name]
+    if start[:2] == b"\x1f\x8b":
+        raise UsageError(
+            "<stdin>: compressed, so its format cannot be told",
+            hint="--format csv or jsonl",
+            code="unknown_format",
+        )
+    return FORMATS["jsonl" if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") else "csv"]

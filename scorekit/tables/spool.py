@@ -1,0 +1,26 @@
+"""Files that can seek, whatever the source: a copy is made of what cannot."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from scorekit.tables.sources import STDIN, Source, unreadable
+
+
+def seekable(source: Source) -> BinaryIO | pa.NativeFile:
+    """A source as a file that can seek; what comes on standard input is copied to one without a name."""
+    if source.uri == STDIN:
+        copy = tempfile.TemporaryFile()  # noqa: SIM115  # the reader closes it
+        shutil.copyfileobj(source.open(), copy, 1 << 20)
+        copy.seek(0)
+        return copy
+    if not source.local:
+        return source.open()
+    try:
+        return pa.OSFile(source.uri)
+    except OSError as error:
+        raise unreadable(source.name, error) from None

@@ -1,0 +1,191 @@
+"""Where output bytes go: beside their target until complete, then in its place.
+
+A local file is written as ``.{name}.{random}.tmp`` in the folder of its target, synced
+and renamed. An object is written to a temporary file and put when complete. Standard
+output and devices get their bytes at once: they have no half.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from scorekit.errors import ScorekitError, Unreachable, UsageError
+from scorekit.tables import remote
+from scorekit.tables.sources import Source
+
+STDOUT = "-"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+class Target(Protocol):
+    """A place for one output.
+
+    Attributes
+    ----------
+    file : BinaryIO
+        Takes the bytes.
+    """
+
+    file: BinaryIO
+
+    def commit(self) -> None:
+        """Publish what was written."""
+
+    def abort(self) -> None:
+        """Leave no trace of what was written; does nothing after ``commit``."""
+
+
+def open_target(target: str, open_store: remote.OpenStore = remote.open_store) -> Target:
+    """Open the place that ``target`` names: a path, an ``s3://`` URI, or ``-``.
+
+    Raises
+    ------
+    UsageError
+        If its folder is missing or may not be written to.
+    """
+    if target == STDOUT:
+        return Stream(sys.stdout.buffer)
+    if remote.is_remote(target):
+        return RemoteTarget(target, open_store)
+    path = Path(target)
+    with explained(target):
+        if path.is_dir():
+            raise UsageError(f"{target}: is a folder", hint="name a file in it", code="bad_output")
+        if path.exists() and not path.is_file():
+            return Stream(path.open("wb"))
+        return LocalTarget(path)
+
+
+class LocalTarget:
+    """A file, published by renaming."""
+
+    def __init__(self, path: Path) -> None:
+        # a link is written through, not replaced
+        self._path = Path(os.path.realpath(path))
+        self._temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.tmp")
+        if not self._path.parent.is_dir():
+            raise UsageError(
+                f"{path}: there is no folder {self._path.parent}",
+                hint=f"mkdir -p {self._path.parent}",
+                code="bad_output",
+            )
+        self.file: BinaryIO = self._temporary.open("xb", buffering=1 << 20)
+
+    def commit(self) -> None:
+        """Sync, then rename over the target."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        self._temporary.replace(self._path)
+        _sync_folder(self._path.parent)
+
+    def abort(self) -> None:
+        """Remove the temporary file."""
+        # what is buffered may not fit on a full disk
+        with suppress(OSError):
+            self.file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # some network file systems cannot sync a folder
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class RemoteTarget:
+    """An object, put as a whole when complete."""
+
+    def __init__(self, uri: str, open_store: remote.OpenStore) -> None:
+        self._uri = uri
+        self._store = open_store(remote.split(uri)[0])
+        self.file: BinaryIO = tempfile.TemporaryFile()  # type: ignore[assignment]  # noqa: SIM115  # a binary file, closed below
+
+    def commit(self) -> None:
+        """Put the object."""
+        self.file.flush()
+        self.file.seek(0)
+        remote.put(self._uri, self.file, self._store)
+        self.file.close()
+
+    def abort(self) -> None:
+        """Drop the temporary file."""
+        with suppress(OSError):
+            self.file.close()
+
+
+class Stream:
+    """Standard output or a device."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+
+    def commit(self) -> None:
+        """Nothing stays behind in a buffer."""
+        self.file.flush()
+
+    def abort(self) -> None:
+        """What was written is gone already."""
+
+
+@contextmanager
+def explained(target: str) -> Iterator[None]:
+    """What the operating system says while writing, as ours.
+
+    ``BrokenPipeError`` passes: the reader of a pipe has had enough, which is no error.
+
+    Raises
+    ------
+    Unreachable
+        If there is no space left, or the device fails.
+    UsageError
+        If the folder is missing or may not be written to.
+    """
+    try:
+        yield
+    except (BrokenPipeError, ScorekitError):
+        raise
+    except OSError as error:
+        raise _explanation(target, error) from error
+
+
+def _explanation(target: str, error: OSError) -> ScorekitError:
+    name = "<stdout>" if target == STDOUT else target
+    if error.errno in _FULL:
+        return Unreachable(
+            f"{name}: no space left while writing; nothing was published",
+            hint="free some space, or write elsewhere",
+            code="no_space",
+        )
+    if error.errno in _FORBIDDEN:
+        return UsageError(
+            f"{name}: may not be written ({os.strerror(error.errno)})",
+            hint="check the folder's permissions, or write elsewhere",
+            code="bad_output",
+        )
+    if error.errno == errno.ENOENT:
+        return UsageError(f"{name}: its folder is missing", code="bad_output")
+    return Unreachable(f"{name}: writing failed ({error.strerror or error}); nothing was published")
+
+
+def same_file(target: str, source: Source) -> bool:
+    """Whether writing ``target`` would overwrite ``source``, also through links."""
+    if target == STDOUT or not source.local:
+        return target == source.uri != STDOUT
+    try:
+        return Path(target).samefile(source.uri)
+    except OSError:
+        return False

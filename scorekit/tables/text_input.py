@@ -1,0 +1,115 @@
+"""The bytes of a text file: decompressed, without a byte order mark, checked for what it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from scorekit.errors import Unreachable
+from scorekit.tables.sources import Source
+
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_OTHER_TEXT = (b"\xff\xfe", b"\xfe\xff")
+_BINARY = {b"PAR1": "Parquet", b"ARRO": "Arrow", b"PK\x03\x04": "a zip archive or spreadsheet"}
+
+
+class TextInput:
+    """Reads a text source from its start to its end, once.
+
+    Compression with gzip is recognized by its first bytes, whatever the ending says.
+
+    Parameters
+    ----------
+    source : Source
+
+    Raises
+    ------
+    FormatError
+        If it is empty, UTF-16, or another format.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._raw = source.open()
+        self._read: Callable[[int], bytes] = self._raw.read
+        self._start = self._fill(4)
+        if self._start.startswith(_GZIP):
+            self._read = pa.CompressedInputStream(pa.PythonFile(_Rest(self._start, self._raw)), "gzip").read
+            self._start = self._fill(4)
+        elif source.uri.endswith(".gz"):
+            raise source.error(
+                "empty file" if not self._start else "not compressed with gzip, as its ending says"
+            )
+        self._check_start()
+        self._start = self._start.removeprefix(_BOM)
+
+    def _fill(self, size: int) -> bytes:
+        """Up to ``size`` bytes, fewer only at the end, however few a pipe gives at a time."""
+        parts: list[bytes] = []
+        while size > 0:
+            try:
+                part = self._read(size)
+            except Unreachable:
+                raise
+            except (OSError, pa.ArrowException) as error:
+                raise self.source.error(
+                    "compressed data that is cut off or damaged", hint="copy the file again"
+                ) from error
+            if not part:
+                break
+            parts.append(part)
+            size -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _check_start(self) -> None:
+        if not self._start:
+            raise self.source.error("empty file")
+        if self._start.startswith(_OTHER_TEXT):
+            raise self.source.error("UTF-16 text", hint="convert it: iconv -f UTF-16 -t UTF-8", line=1)
+        if binary := _BINARY.get(self._start[:4]):
+            raise self.source.error(f"this is {binary}", hint="name the format with --format")
+
+    def read(self, size: int) -> bytes:
+        """The next ``size`` bytes, fewer only at the end."""
+        start, self._start = self._start, b""
+        return start + self._fill(size - len(start)) if start else self._fill(size)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._raw.close()
+
+
+class _Rest:
+    """A stream of which a few bytes were read already, for pyarrow."""
+
+    closed = False
+
+    def __init__(self, start: bytes, raw: Any) -> None:
+        self._start = start
+        self._raw = raw
+
+    def read(self, size: int = -1) -> bytes:
+        """What was read already, then the stream."""
+        if self._start:
+            start, self._start = self._start[:size], self._start[size:]
+            return start
+        data: bytes = self._raw.read(size)
+        return data
+
+    def close(self) -> None:
+        """The stream is closed by who opened it."""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def writable(self) -> bool:
+        """Never."""
+        return False
+
+    def seekable(self) -> bool:
+        """Never."""
+        return False

@@ -1,0 +1,162 @@
+"""The terminal: the one place that writes to it.
+
+Data goes to stdout, everything else to stderr. Bars and colour only where a
+person looks. What is written follows ``--quiet``, ``--verbose`` and ``--log-format``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from scorekit.errors import ScorekitError
+from scorekit.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+LogFormat = Literal["text", "json"]
+JSON_FORMAT_VERSION = 1
+
+
+class Terminal:
+    """What is said, and how.
+
+    Attributes
+    ----------
+    quiet, verbose : bool
+    log_format : {"text", "json"}
+    """
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self.verbose = False
+        self.log_format: LogFormat = "text"
+
+    def console(self, stream: TextIO | None = None) -> Console:
+        """A rich console on a stream, stderr by default."""
+        from rich.console import Console
+
+        width = None if (stream or sys.stderr).isatty() else int(os.environ.get("COLUMNS", "100"))
+        return Console(file=stream or sys.stderr, highlight=False, soft_wrap=False, width=width)
+
+    def show(self, *parts: RenderableType) -> None:
+        """Write a summary to stderr, unless quiet."""
+        if not self.quiet and self.log_format == "text":
+            self.console().print(*parts, sep="\n", soft_wrap=True)
+
+    def answer(self, *parts: RenderableType) -> None:
+        """Write what was asked for to stdout."""
+        self.console(sys.stdout).print(*parts, sep="\n")
+
+    def answer_json(self, content: dict[str, Any]) -> None:
+        """Write one JSON object with its format version to stdout."""
+        sys.stdout.write(json.dumps({"format_version": JSON_FORMAT_VERSION, **content}) + "\n")
+
+    def log(self, event: str, text: str, **fields: Any) -> None:
+        """Write a line of log: text for people, JSON for programs."""
+        if self.quiet:
+            return
+        if self.log_format == "json":
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            line = json.dumps({"time": stamp, "event": event, "message": text, **fields})
+            sys.stderr.write(line + "\n")
+        else:
+            sys.stderr.write(text + "\n")
+
+    def error(self, error: ScorekitError) -> None:
+        """Say what failed, and what to do next."""
+        if self.log_format == "json":
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            fields = {"code": error.code, "message": error.message, "hint": error.hint}
+            sys.stderr.write(json.dumps({"time": stamp, "event": "error", **fields}) + "\n")
+            return
+        colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        head = "\033[1;31merror:\033[0m" if colour else "error:"
+        note = "\033[1;36mhint:\033[0m" if colour else "hint:"
+        sys.stderr.write(f"{head} {error.message}\n")
+        if error.hint:
+            sys.stderr.write(f"{note} {error.hint}\n")
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Progress bars where a person looks; notes are always said."""
+        if self.quiet:
+            yield Silent()
+        elif sys.stderr.isatty() and self.log_format == "text":
+            with _bars(self.console()) as bars:
+                yield _Drawn(bars)
+        else:
+            yield _Logged(self)
+
+
+class _Logged(Silent):
+    """Notes as lines, and stages too when asked for detail."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+
+    def stage(self, name: str, total: int | None = None, unit: str = "") -> None:
+        if self._terminal.verbose:
+            self._terminal.log("stage", name if total is None else f"{name} ({total:,} {unit})".rstrip())
+
+    def note(self, text: str) -> None:
+        self._terminal.log("note", f"note: {text}")
+
+
+class _Drawn:
+    """Stages as bars."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def stage(self, name: str, total: int | None = None, unit: str = "") -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(name, total=total, unit=unit)
+
+    def advance(self, amount: int = 1) -> None:
+        if self._task is not None:
+            self._bars.advance(self._task, amount)
+
+    def note(self, text: str) -> None:
+        self._bars.console.print(f"[yellow]note:[/] {text}")
+
+
+def _bars(console: Console) -> Bars:
+    from rich import progress
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TextColumn("{task.completed:,.0f}{task.fields[unit]}"),
+        _rate_column(),
+        progress.TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def _rate_column() -> Any:
+    from rich.progress import ProgressColumn
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            if not task.speed or not task.fields["unit"]:
+                return Text("")
+            return Text(f"{task.speed:,.0f}{task.fields['unit']}/s", style="dim")
+
+    return RateColumn()
+
+
+terminal = Terminal()
+"""The terminal of this process; ``cli`` sets it up."""

@@ -1,0 +1,194 @@
+"""The schema of a table, from all of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scorekit.engine.columns import Columns
+from scorekit.errors import SchemaError
+from scorekit.schema import Feature, Kind, Schema
+
+TEXT_LEVELS = 1000
+"""A column with more distinct strings than this, and than half the rows, is text, not a category."""
+
+_ID_ROWS = 20
+"""From so many rows on, a column whose strings all differ is taken for an id."""
+
+_NUMBERS_SHARE = 0.9
+"""If so many of a text column's levels are numbers, the others are probably mistakes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """What a table's columns are.
+
+    Attributes
+    ----------
+    schema : Schema
+        Without ranges, which are known after decoding; see ``with_ranges``.
+    left_out : tuple of str
+        Columns that cannot help the model.
+    notes : tuple of str
+        Why, and what else is odd.
+    """
+
+    schema: Schema
+    left_out: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def infer(table: pa.Table, names: Sequence[str], na_values: Sequence[str], *, keep_text: bool) -> Inferred:
+    """Infer the features of a table.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    names : sequence of str
+        Columns that may be features, in order.
+    na_values : sequence of str
+        Strings that mean missing.
+    keep_text : bool
+        Whether columns of free text and ids stay, as a user's own pipeline may read them.
+
+    Raises
+    ------
+    SchemaError
+        If a column has a type no feature can have.
+    """
+    missing = frozenset(("", *na_values))
+    features: list[Feature] = []
+    left_out: list[str] = []
+    notes: list[str] = []
+    unusable: list[tuple[str, pa.DataType]] = []
+    for name in names:
+        column = table.column(name)
+        kind = _kind(column.type)
+        if kind is None:
+            unusable.append((name, column.type))
+            continue
+        feature = _feature(name, column, kind, missing)
+        why = _why_left_out(feature, column, keep_text=keep_text)
+        if why is None:
+            features.append(feature)
+            notes += _number_like(feature, column)
+        else:
+            left_out.append(name)
+            notes.append(f"column {name!r} is left out: {why}")
+    if unusable:
+        raise _unusable(unusable)
+    return Inferred(
+        Schema(features=tuple(features), na_values=tuple(na_values)), tuple(left_out), tuple(notes)
+    )
+
+
+def _kind(arrow_type: pa.DataType) -> Kind | None:
+    """The kind of a column by its Arrow type; None for what no feature can be."""
+    types = pa.types
+    if types.is_null(arrow_type):
+        return "numeric"
+    if types.is_integer(arrow_type) or types.is_floating(arrow_type) or types.is_decimal(arrow_type):
+        return "numeric"
+    if types.is_boolean(arrow_type):
+        return "boolean"
+    if types.is_timestamp(arrow_type) or types.is_date(arrow_type):
+        return "timestamp"
+    if types.is_dictionary(arrow_type):
+        inner = arrow_type.value_type
+        return None if types.is_nested(inner) or types.is_binary(inner) else "category"
+    if types.is_string(arrow_type) or types.is_large_string(arrow_type) or types.is_string_view(arrow_type):
+        return "category"
+    return None
+
+
+def _unusable(columns: Sequence[tuple[str, pa.DataType]]) -> SchemaError:
+    shown = ", ".join(f"{name!r} ({kind})" for name, kind in columns[:5])
+    more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
+    noun = "column" if len(columns) == 1 else "columns"
+    drops = " ".join(f"--drop {name!r}" if " " in name else f"--drop {name}" for name, _ in columns[:5])
+    return SchemaError(f"no feature can be made of the {noun} {shown}{more}", hint=drops, code="wrong_type")
+
+
+def _feature(name: str, column: pa.ChunkedArray, kind: Kind, missing: frozenset[str]) -> Feature:
+    arrow_type = str(column.type)
+    if kind != "category":
+        return Feature(name=name, kind=kind, arrow_type=arrow_type, nullable=True)
+    levels = tuple(sorted(_levels(column) - missing))
+    dictionary = pa.types.is_dictionary(column.type)
+    if len(levels) > max(TEXT_LEVELS, len(column) / 2):
+        return Feature(name=name, kind="text", arrow_type=arrow_type, nullable=True, dictionary=dictionary)
+    return Feature(
+        name=name, kind=kind, arrow_type=arrow_type, nullable=True, levels=levels, dictionary=dictionary
+    )
+
+
+def _levels(column: pa.ChunkedArray) -> set[str]:
+    """Distinct strings, as the decoder will see them."""
+    if pa.types.is_dictionary(column.type):
+        used = pc.unique(column)
+        column = used.dictionary.take(used.indices)
+    distinct = pc.unique(column)
+    if not pa.types.is_string(distinct.type):
+        distinct = distinct.cast(pa.string())
+    return {text for text in distinct.to_pylist() if text is not None}
+
+
+def _why_left_out(feature: Feature, column: pa.ChunkedArray, *, keep_text: bool) -> str | None:
+    if feature.kind == "category" and not feature.levels:
+        return "every value is missing"
+    if not feature.coded and pc.all(pc.is_null(column, nan_is_null=True)).as_py():
+        return "every value is missing"
+    if keep_text or not feature.coded:
+        return None
+    if len(column) >= _ID_ROWS and pc.count_distinct(column).as_py() == len(column):
+        return "every value is another, like an id (carry it along with --id-column)"
+    if feature.kind == "text":
+        return "free text; a --pipeline of your own can read it"
+    return None
+
+
+def _number_like(feature: Feature, column: pa.ChunkedArray) -> list[str]:
+    """A note if a column of text would be numbers but for a few values."""
+    odd = [level for level in feature.levels if not _is_number(level)]
+    if not odd or len(odd) > (1 - _NUMBERS_SHARE) * len(feature.levels):
+        return []
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string())
+    row = pc.index(column, pa.scalar(odd[0], column.type)).as_py()
+    first = min([row, *(pc.index(column, pa.scalar(text, column.type)).as_py() for text in odd[1:20])])
+    text = (
+        f"column {feature.name!r} is read as categories: {len(odd)} of its {len(feature.levels)} distinct "
+        f"values are no numbers, first in row {first + 1:,} (if they mean missing, name them by --na-values)"
+    )
+    return [text]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def with_ranges(schema: Schema, columns: Columns) -> Schema:
+    """The schema with what decoding found: ranges, and whether values were missing."""
+    features = []
+    for feature, index in schema.each():
+        if feature.coded:
+            nullable = bool((columns.codes[:, index] == -1).any())
+            features.append(feature.model_copy(update={"nullable": nullable}))
+            continue
+        values = columns.numeric[:, index]
+        finite = values[np.isfinite(values)]
+        found = {
+            "nullable": bool(np.isnan(values).any()),
+            "minimum": float(finite.min()) if len(finite) else None,
+            "maximum": float(finite.max()) if len(finite) else None,
+        }
+        features.append(feature.model_copy(update=found))
+    return Schema(features=tuple(features), na_values=schema.na_values)

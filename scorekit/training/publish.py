@@ -1,0 +1,123 @@
+"""From a fitted estimator to a published version: compile, prove, describe, write."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from scorekit.engine.compile import NotLowered, compile_estimator
+from scorekit.engine.compiled import CompiledEngine
+from scorekit.engine.proof import prove
+from scorekit.engine.reference import ReferenceEngine
+from scorekit.model import runnable
+from scorekit.progress import Progress
+from scorekit.store.manifest import COMPILED_DIR, ProofRecord, Scoring
+from scorekit.training.dataset import Dataset
+
+_LIGHTLY = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Response:
+    """What is asked of the estimator, and what its answer means.
+
+    Attributes
+    ----------
+    method : {"predict_proba", "decision_function", "predict"}
+    outputs : list of int
+    meaning : {"probability", "decision", "value"}
+    columns : tuple of str
+        Names of the scores.
+    """
+
+    method: Any
+    outputs: list[int]
+    meaning: Any
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proved:
+    """How a model will be scored.
+
+    Attributes
+    ----------
+    scoring : Scoring
+    files : dict of str to bytes
+        The compiled model, if there is one.
+    note : str or None
+        Why there is none.
+    """
+
+    scoring: Scoring
+    files: dict[str, bytes] = field(default_factory=dict)
+    note: str | None = None
+
+
+def compile_and_prove(estimator: Any, dataset: Dataset, response: Response, progress: Progress) -> Proved:
+    """Lower a fitted estimator and hold it against scikit-learn on every row of the data."""
+    progress.stage("compile")
+    try:
+        program = compile_estimator(
+            estimator, dataset.schema, method=response.method, outputs=response.outputs
+        )
+    except NotLowered as reason:
+        return _reference(response, str(reason))
+    if not runnable(program):
+        return _reference(response, "tree kernel not built")
+    compiled = CompiledEngine(program, dataset.schema)
+    reference = ReferenceEngine(estimator, dataset.schema, method=response.method, outputs=response.outputs)
+    progress.stage("proof", len(dataset), "rows")
+    proof = prove(
+        compiled,
+        reference,
+        dataset.columns,
+        dataset.schema,
+        probability=response.meaning == "probability",
+        advance=progress.advance,
+    )
+    if not proof.holds:
+        return _reference(response, f"the proof failed: {proof.failure}")
+    record = ProofRecord(
+        rows=proof.rows, rejected=proof.rejected, largest_difference=proof.largest_difference
+    )
+    scoring = _scoring(response, "compiled", digest=program.digest(), proof=record)
+    return Proved(scoring, {f"{COMPILED_DIR}/{name}": data for name, data in program.to_files().items()})
+
+
+def _reference(response: Response, reason: str) -> Proved:
+    note = f"scikit-learn itself will score it: {reason}"
+    return Proved(_scoring(response, "reference", not_lowered=reason), note=note)
+
+
+def _scoring(response: Response, engine: Any, **more: Any) -> Scoring:
+    return Scoring(
+        engine=engine,
+        method=response.method,
+        outputs=tuple(response.outputs),
+        meaning=response.meaning,
+        columns=response.columns,
+        **more,
+    )
+
+
+def pickled(estimator: Any, *, by_value: bool) -> bytes:
+    """The estimator as ``joblib.load`` reads it.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    by_value : bool
+        Whether classes of a user's own module go into the file.
+    """
+    if by_value:
+        import cloudpickle
+
+        return zlib.compress(cloudpickle.dumps(estimator), _LIGHTLY)
+    import joblib
+
+    packed = io.BytesIO()
+    joblib.dump(estimator, packed, compress=("zlib", _LIGHTLY))
+    return packed.getvalue()

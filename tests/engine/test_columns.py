@@ -1,0 +1,197 @@
+"""Both ways of decoding give the same columns, to the bit, and say what is wrong with a row."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorekit.engine.columns import Columns, Decoder
+from scorekit.errors import SchemaError
+from scorekit.schema import MISSING, UNSEEN, Feature, Schema
+
+SCHEMA = Schema(
+    features=(
+        Feature(name="amount", kind="numeric", arrow_type="double", nullable=True),
+        Feature(
+            name="job title", kind="category", arrow_type="string", nullable=True, levels=("a", "b", "ü")
+        ),
+        Feature(name="count", kind="numeric", arrow_type="int64", nullable=True),
+        Feature(name="flag", kind="boolean", arrow_type="bool", nullable=True),
+        Feature(name="single", kind="numeric", arrow_type="float", nullable=True),
+        Feature(name="seen.at", kind="timestamp", arrow_type="timestamp[us]", nullable=True),
+    ),
+    na_values=("?",),
+)
+
+rows_strategy = st.lists(
+    st.fixed_dictionaries(
+        {
+            "amount": st.none() | st.floats(),
+            "job title": st.none() | st.sampled_from(["a", "b", "ü", "?", "", "new", "b "]),
+            "count": st.none() | st.integers(-(2**62), 2**62),
+            "flag": st.none() | st.booleans(),
+            "single": st.none() | st.floats(width=32),
+            "seen.at": st.none() | st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1)),
+        }
+    ),
+    max_size=20,
+)
+
+TYPES = {
+    "amount": pa.float64(),
+    "job title": pa.string(),
+    "count": pa.int64(),
+    "flag": pa.bool_(),
+    "single": pa.float32(),
+    "seen.at": pa.timestamp("us"),
+}
+
+
+def arrow(rows: list[dict[str, Any]], types: dict[str, pa.DataType] = TYPES) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [pa.array([row[name] for row in rows], kind) for name, kind in types.items()], names=list(types)
+    )
+
+
+def assert_same(one: Columns, other: Columns) -> None:
+    bits = [np.where(np.isnan(part.numeric), np.nan, part.numeric).tobytes("F") for part in (one, other)]
+    assert bits[0] == bits[1]
+    assert one.codes.tolist() == other.codes.tolist()
+    found = [{(f.code, f.column, *f.rows.tolist()) for f in columns.flaws} for columns in (one, other)]
+    assert found[0] == found[1]
+
+
+@given(rows_strategy)
+def test_arrow_and_parsed_rows_decode_to_the_same_columns(rows: list[dict[str, Any]]) -> None:
+    decoder = Decoder(SCHEMA)
+    assert_same(decoder.batch(arrow(rows)), decoder.rows(rows))
+
+
+@given(rows_strategy)
+def test_text_decodes_to_what_was_written(rows: list[dict[str, Any]]) -> None:
+    def text(value: Any) -> str | None:
+        if value is None or isinstance(value, str):
+            return value
+        return value.isoformat() if isinstance(value, dt.datetime) else json.dumps(value)
+
+    written = [{name: text(value) for name, value in row.items()} for row in rows]
+    as_text = arrow(written, dict.fromkeys(TYPES, pa.string()))
+    decoder = Decoder(SCHEMA)
+    assert_same(decoder.batch(as_text), decoder.rows(rows))
+    assert_same(decoder.rows(written), decoder.rows(rows))
+
+
+@given(rows_strategy, st.integers(0, 5))
+def test_slices_and_dictionaries_decode_like_plain_arrays(rows: list[dict[str, Any]], start: int) -> None:
+    plain = arrow(rows)
+    coded = plain.set_column(1, "job title", plain.column(1).dictionary_encode())
+    decoder = Decoder(SCHEMA)
+    assert_same(decoder.batch(coded.slice(start)), decoder.rows(rows[start:]))
+
+
+def test_missing_and_unseen_have_codes_of_their_own() -> None:
+    rows = [dict.fromkeys(TYPES) | {"job title": text} for text in ("a", "ü", None, "?", "", "new")]
+    columns = Decoder(SCHEMA).rows(rows)
+    assert columns.codes[:, 0].tolist() == [0, 2, MISSING, MISSING, MISSING, UNSEEN]
+    assert [(flaw.code, flaw.column, flaw.rows.tolist()) for flaw in columns.flaws] == [
+        ("unseen", "job title", [5])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "code"),
+    [
+        ("amount", "12 apples", "not_a_number"),
+        ("amount", "1_000", "not_a_number"),
+        ("amount", [1], "not_a_number"),
+        ("flag", "maybe", "not_a_boolean"),
+        ("flag", 2, "not_a_boolean"),
+        ("seen.at", "yesterday", "not_a_timestamp"),
+        ("seen.at", "2024-13-01", "not_a_timestamp"),
+        ("job title", {"a": 1}, "not_text"),
+    ],
+)
+def test_a_bad_value_is_that_rows_matter(column: str, value: Any, code: str) -> None:
+    good = {"amount": 1.5, "job title": "a", "count": 3, "flag": True, "single": 0.5, "seen.at": None}
+    columns = Decoder(SCHEMA).rows([good, good | {column: value}, good])
+    assert [(flaw.code, flaw.column, flaw.rows.tolist()) for flaw in columns.flaws] == [(code, column, [1])]
+    alone = Decoder(SCHEMA).rows([good])
+    assert np.array_equal(columns.numeric[[0]], alone.numeric, equal_nan=True)
+    assert np.array_equal(columns.numeric[[2]], alone.numeric, equal_nan=True)
+
+
+def test_a_row_that_lacks_a_key_is_flawed_and_its_neighbour_is_not() -> None:
+    full = dict.fromkeys(TYPES)
+    columns = Decoder(SCHEMA).rows([full, {key: full[key] for key in full if key != "count"}])
+    assert [(flaw.code, flaw.column, flaw.rows.tolist()) for flaw in columns.flaws] == [
+        ("absent", "count", [1])
+    ]
+
+
+def test_a_missing_column_is_named_with_the_nearest_one_there_is() -> None:
+    batch = arrow([]).rename_columns(["Amount", "job title", "count", "flag", "single", "seen.at"])
+    with pytest.raises(SchemaError, match="lacks the column 'amount'") as caught:
+        Decoder(SCHEMA).batch(batch)
+    assert caught.value.hint is not None
+    assert "'Amount'" in caught.value.hint
+
+
+def test_a_column_that_stands_twice_is_refused() -> None:
+    batch = pa.RecordBatch.from_arrays(
+        [*arrow([]).columns, pa.array([], pa.float64())], names=[*TYPES, "amount"]
+    )
+    with pytest.raises(SchemaError, match="'amount' stands 2 times"):
+        Decoder(SCHEMA).batch(batch)
+
+
+@pytest.mark.parametrize(
+    ("column", "array"),
+    [
+        ("amount", pa.array([[1.0]])),
+        ("amount", pa.array([dt.datetime(2024, 1, 1)])),
+        ("seen.at", pa.array([1.0])),
+        ("job title", pa.array([["a"]])),
+        ("job title", pa.array([b"a"])),
+    ],
+)
+def test_a_type_that_cannot_be_read_is_named(column: str, array: pa.Array) -> None:
+    batch = arrow([dict.fromkeys(TYPES)])
+    batch = batch.set_column(batch.schema.names.index(column), column, array)
+    with pytest.raises(SchemaError, match=f"column {column!r} is "):
+        Decoder(SCHEMA).batch(batch)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_timestamps_of_every_unit_and_dates_are_the_same_moment(unit: str) -> None:
+    moment = dt.datetime(2023, 5, 17)
+    kinds = [pa.timestamp(unit), pa.timestamp(unit, "UTC"), pa.date32(), pa.date64()]
+    expected = (moment - dt.datetime(1970, 1, 1)).total_seconds() * 1e6
+    for kind in kinds:
+        value = moment.replace(tzinfo=dt.UTC) if getattr(kind, "tz", None) else moment
+        value = value.date() if pa.types.is_date(kind) else value
+        batch = arrow([dict.fromkeys(TYPES)]).set_column(5, "seen.at", pa.array([value], kind))
+        assert Decoder(SCHEMA).batch(batch).numeric[0, -1] == expected
+
+
+def test_integers_of_every_width_and_decimals_widen_without_loss() -> None:
+    for kind in [pa.int8(), pa.uint8(), pa.int16(), pa.uint32(), pa.float16(), pa.decimal128(21, 2)]:
+        array = pa.array([None, 3], pa.int64()).cast(kind)
+        rows = arrow([dict.fromkeys(TYPES)] * 2).set_column(0, "amount", array)
+        amount = Decoder(SCHEMA).batch(rows).numeric[:, 0]
+        assert math.isnan(amount[0])
+        assert amount[1] == 3.0
+
+
+def test_a_column_trained_as_float32_is_float32_in_every_format() -> None:
+    in_text = arrow([dict.fromkeys(TYPES)]).set_column(4, "single", pa.array(["0.1"]))
+    decoder = Decoder(SCHEMA)
+    tenths = [decoder.batch(in_text), decoder.rows([dict.fromkeys(TYPES) | {"single": 0.1}])]
+    assert [columns.numeric[0, 3] for columns in tenths] == [np.float32(0.1)] * 2

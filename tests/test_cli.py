@@ -1,0 +1,135 @@
+"""The command line as a whole: what is listed, how settings are found, how errors leave."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scorekit import cli, errors
+from scorekit.cli import COMMANDS, GROUPS, Entry, load_command, run
+
+ENTRIES = [(name, entry) for name, entry in COMMANDS.items()] + [
+    (f"{group} {name}", entry) for group, (_, _, entries) in GROUPS.items() for name, entry in entries.items()
+]
+
+
+def all_errors(base: type[errors.ScorekitError] = errors.ScorekitError) -> list[type[errors.ScorekitError]]:
+    return [base, *(found for child in base.__subclasses__() for found in all_errors(child))]
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES)
+def test_what_the_list_says_of_a_command_is_what_the_command_says(name: str, entry: Entry) -> None:
+    module, function = entry.place.split(":")
+    found = getattr(import_module(f"scorekit.commands.{module}"), function)
+    assert inspect.getdoc(found).splitlines()[0] == entry.help
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES)
+def test_every_option_says_what_it_does(name: str, entry: Entry) -> None:
+    for parameter in load_command(name, entry).params:
+        if parameter.opts[0].startswith("-"):
+            assert parameter.help, f"{name} {parameter.opts[0]}"
+
+
+def test_each_exit_code_has_one_meaning() -> None:
+    meanings: dict[int, str] = {}
+    for error in all_errors():
+        assert meanings.setdefault(error.exit_code, error.meaning) == error.meaning
+    assert sorted(meanings) == [1, 2, 3, 4, 5, 6, 7, 99]
+
+
+@pytest.mark.parametrize("error", all_errors())
+def test_an_error_leaves_by_its_exit_code_with_its_message_and_hint(
+    error: type[errors.ScorekitError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error("it did not work", hint="try again")
+
+    monkeypatch.setattr(cli, "load_command", fail)
+    assert run(["doctor"]) == error.exit_code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "error: it did not work\nhint: try again\n"
+
+
+def test_a_bug_leaves_by_1_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("secret value 4711")
+
+    monkeypatch.setattr(cli, "load_command", fail)
+    assert run(["doctor"]) == 1
+    err = capsys.readouterr().err
+    assert "ZeroDivisionError" in err
+    assert "4711" not in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "args", [["nope"], ["doctor", "--nope"], ["models"], ["score"], ["score", "x", "--threads", "many"]]
+)
+def test_wrong_usage_leaves_by_2(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(args) in (2, 0 if args == ["models"] else 2)
+    if args != ["models"]:
+        assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_version_and_module() -> None:
+    shown = subprocess.run([sys.executable, "-m", "scorekit", "--version"], capture_output=True, text=True)
+    assert shown.stdout == "scorekit 0.1.0\n"
+
+
+def store_of(capsys: pytest.CaptureFixture[str]) -> str:
+    import json
+
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    return next(finding["value"] for finding in findings if finding["name"] == "store")
+
+
+def test_settings_come_from_option_environment_file_default_in_this_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "c", "models"):
+        (tmp_path / name).mkdir()
+    args = ["doctor", "--json"]
+    run(args)
+    assert store_of(capsys) == "models (default)"
+    (tmp_path / "scorekit.toml").write_text('store = "a"\n')
+    run(args)
+    assert store_of(capsys) == "a (file)"
+    monkeypatch.setenv("SCOREKIT_STORE", "b")
+    run(args)
+    assert store_of(capsys) == "b (environment)"
+    run([*args, "--store", "c"])
+    assert store_of(capsys) == "c (option)"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('\nstoer = "x"\n', "scorekit.toml:2: no such setting: stoer"),
+        ("[score-batch]\nthreads = 1\nchunk_row = 5\n", "scorekit.toml:3: no such setting: chunk_row"),
+        ("[scorebatch]\n", "scorekit.toml:1: no such setting: scorebatch"),
+        ("store = \n", "scorekit.toml is not valid TOML: Invalid value (at line 1"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_named_with_its_line(
+    text: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scorekit.toml").write_text(text)
+    command = "score" if "chunk_row" in text else "doctor"
+    assert run([command, "rows.csv"] if command == "score" else [command]) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,93 @@
+"""Scoring with a compiled model imports nothing that costs more than the scoring."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.batch.test_batch import write
+from tests.conftest import Bank
+
+BANNED = {
+    "pandas",
+    "sklearn",
+    "scipy",
+    "joblib",
+    "fastapi",
+    "sqlalchemy",
+    "boto3",
+    "botocore",
+    "cryptography",
+    "pyarrow.dataset",
+}
+
+PROGRAM = """
+import sys
+from scorekit.cli import run
+code = run(sys.argv[1:])
+print("\\n".join(["LOADED", *sys.modules]), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def loaded(*args: object, code: int = 0, **environment: str) -> set[str]:
+    """Modules in memory when a command has run in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, args)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == code, done.stderr
+    return set(done.stderr.partition("LOADED\n")[2].splitlines())
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl", "arrow"])
+def test_a_compiled_score_loads_neither_pandas_nor_scikit_learn(
+    ending: str, bank: Bank, tmp_path: Path
+) -> None:
+    data = write(bank.new.slice(0, 100), tmp_path / f"rows.{ending}")
+    modules = loaded("score", data, "--passthrough", "job", SCOREKIT_STORE=str(bank.store))
+    assert (tmp_path / f"rows.scores.{ending}").exists()
+    assert "pyarrow" in modules
+    assert not modules & BANNED
+
+
+def test_rejects_and_flags_load_nothing_more(bank: Bank, tmp_path: Path) -> None:
+    rows = bank.new.slice(0, 50).to_pylist()
+    rows[3]["age"], rows[4]["job"] = "x", "astronaut"
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    modules = loaded("score", tmp_path / "rows.jsonl", SCOREKIT_STORE=str(bank.store))
+    assert (tmp_path / "rows.scores.errors.jsonl").exists()
+    assert not modules & BANNED
+
+
+def test_one_row_in_python_loads_neither_pandas_nor_scikit_learn(bank: Bank) -> None:
+    program = (
+        "import sys, scorekit; m = scorekit.load('bank');"
+        f"m.score_row({bank.new.slice(0, 1).to_pylist()[0]!r}); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "SCOREKIT_STORE": str(bank.store)},
+        check=True,
+    )
+    assert not set(done.stdout.split()) & BANNED
+
+
+def test_help_loads_neither_numpy_nor_pyarrow() -> None:
+    modules = loaded("--help")
+    assert not modules & (BANNED | {"numpy", "pyarrow", "pydantic"})
+
+
+def test_the_list_would_notice() -> None:
+    program = "import sys, pyarrow.dataset; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & BANNED
