@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SESSION_NAME = "scorekit"
 DEFAULT_REGION = "us-east-1"
 _PROFILE_LIFE = timedelta(minutes=10)
-"""botocore renews a profile's credentials ten minutes before they end; obstore asks again after half of this."""
+"""botocore renews a profile's credentials ten minutes before they end; obstore asks again at half of it."""
 
 _OTHER_SOURCES = (
     "AWS_ACCESS_KEY_ID",

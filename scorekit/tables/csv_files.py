@@ -191,7 +191,7 @@ def _tabbed(source: Source) -> bool:
 
 def _detect(sample: str, preferred: str | None) -> str:
     """The delimiter that cuts the first records into equally many fields, the more the better."""
-    best, most = preferred or ",", 0
+    best, most = preferred or ",", 0.0
     for delimiter in DELIMITERS:
         counts = _field_counts(sample, delimiter)
         if not counts or counts[0] < 2:

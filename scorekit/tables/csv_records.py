@@ -170,7 +170,8 @@ def _in_order(raw: NDArray[np.uint8], quotes: NDArray[np.int64], delimiter: int)
 
 
 def _separates(characters: NDArray[np.uint8], delimiter: int) -> NDArray[np.bool_]:
-    return (characters == delimiter) | (characters == _NEWLINE) | (characters == _RETURN)
+    found: NDArray[np.bool_] = (characters == delimiter) | (characters == _NEWLINE) | (characters == _RETURN)
+    return found
 
 
 def _walked_end(data: bytes, delimiter: bytes, line: int, *, final: bool) -> int:

@@ -101,7 +101,9 @@ def json_blocks(source: Source, text: TextInput) -> Iterator[JsonBlock]:
             yield block
             line += block.count_lines()
         elif len(data) > LINE_LIMIT:
-            raise source.error(f"a line longer than {LINE_LIMIT >> 20} MiB", line=line, hint="one object a line")
+            raise source.error(
+                f"a line longer than {LINE_LIMIT >> 20} MiB", line=line, hint="one object a line"
+            )
         rest = data[stop:]
         if not fresh:
             return
@@ -166,7 +168,7 @@ class JsonReader:
     def _first_block(self) -> JsonBlock:
         for block in self._blocks:
             if block.data.strip():
-                _refuse_array(self.source, block)
+                refuse_array(self.source, block)
                 return block
         raise self.source.error("holds no records, only blank lines")
 
@@ -214,7 +216,9 @@ class JsonReader:
         rows = pa.RecordBatch.from_arrays(columns, names=self._wanted)
         bad = [(number, line) for number, line in enumerate(lines) if line.value is None]
         spread = with_null_rows(rows, len(lines), [number for number, _ in bad])
-        return spread, tuple(BadRecord(row + number, line.line, line.code, line.message) for number, line in bad)
+        return spread, tuple(
+            BadRecord(row + number, line.line, line.code, line.message) for number, line in bad
+        )
 
     def _column(self, name: str, objects: Sequence[Line]) -> pa.Array:
         values = [line.value.get(name) for line in objects if line.value is not None]
@@ -300,14 +304,14 @@ def first_types(source: Source, block: JsonBlock) -> dict[str, pa.DataType]:
     objects = 0
     for line in json_records.lines(block.data, block.line):
         for name, value in (line.value or {}).items():
-            found[name] = _widened(found.get(name, pa.null()), value)
+            found[name] = widened(found.get(name, pa.null()), value)
         objects += line.value is not None
     if not objects:
         raise source.error("no line is a JSON object", line=block.line, hint="name the format with --format")
     return found
 
 
-def _widened(kind: pa.DataType, value: Any) -> pa.DataType:
+def widened(kind: pa.DataType, value: Any) -> pa.DataType:
     """The type of a column so far, with one more value; strings hold what does not go together."""
     if value is None:
         return kind
@@ -326,10 +330,18 @@ def _widened(kind: pa.DataType, value: Any) -> pa.DataType:
     return kind if pa.types.is_nested(kind) else pa.string()
 
 
-def _refuse_array(source: Source, block: JsonBlock) -> None:
+def refuse_array(source: Source, block: JsonBlock) -> None:
+    """Refuse a file that is one JSON array.
+
+    Raises
+    ------
+    FormatError
+    """
     start = block.data.lstrip()
     if start[:1] == b"[" and start[1:64].lstrip()[:1] == b"{":
-        raise source.error("a JSON array, not one object a line", hint="convert it: jq -c '.[]'", line=block.line)
+        raise source.error(
+            "a JSON array, not one object a line", hint="convert it: jq -c '.[]'", line=block.line
+        )
 
 
 def _keys_beyond(source: Source, absent: Sequence[str]) -> list[str]:

@@ -64,7 +64,7 @@ class ParquetReader:
                 buffer_size=0 if remote else _BUFFER,
             )
         except _BROKEN as error:
-            raise not_parquet(self.source, self._handle, error) from error
+            raise not_parquet(self.source, self._handle) from error
 
     def batches(self, *, skip_rows: int = 0) -> Iterator[Batch]:
         """Batches from row ``skip_rows`` on; row groups before it are not read."""
@@ -101,7 +101,7 @@ class ParquetReader:
         self._handle.close()
 
 
-def not_parquet(source: Source, handle: BinaryIO, error: Exception) -> FormatError:
+def not_parquet(source: Source, handle: BinaryIO) -> FormatError:
     """Why a file cannot be opened as Parquet: empty, cut off, or something else."""
     size = handle.seek(0, io.SEEK_END)
     handle.seek(0)

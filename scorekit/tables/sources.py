@@ -71,7 +71,7 @@ class Source:
             raw = remote.ObjectFile(self.uri, self.open_store(remote.split(self.uri)[0]))
             return io.BufferedReader(raw, remote.READ_AHEAD)
         try:
-            return Path(self.uri).open("rb", buffering=0)  # type: ignore[return-value]  # FileIO is binary
+            return Path(self.uri).open("rb", buffering=0)
         except OSError as error:
             raise unreadable(self.name, error) from None
 
@@ -223,7 +223,7 @@ _MAGIC = {b"PAR1": "parquet", b"ARRO": "arrow", b"\xff\xff\xff\xff": "arrow"}
 
 def _sniff() -> Format:
     """The format on standard input, by its first bytes, which stay there to be read."""
-    start = sys.stdin.buffer.peek(4096)  # type: ignore[attr-defined]  # it is a BufferedReader
+    start: bytes = sys.stdin.buffer.peek(4096)  # type: ignore[union-attr]  # it is a BufferedReader
     if name := _MAGIC.get(start[:4]):
         return FORMATS[name]
     if start[:2] == b"\x1f\x8b":

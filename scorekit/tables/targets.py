@@ -112,7 +112,7 @@ class RemoteTarget:
     def __init__(self, uri: str, open_store: remote.OpenStore) -> None:
         self._uri = uri
         self._store = open_store(remote.split(uri)[0])
-        self.file: BinaryIO = tempfile.TemporaryFile()  # type: ignore[assignment]  # noqa: SIM115  # a binary file, closed below
+        self.file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  # closed below
 
     def commit(self) -> None:
         """Put the object."""

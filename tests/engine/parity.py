@@ -62,7 +62,7 @@ def schema_of(data: Mapping[str, Sequence[Any]], dictionary: Collection[str] = (
 
 
 def _microseconds(date: dt.datetime) -> int:
-    return (date - dt.datetime(1970, 1, 1)) // dt.timedelta(microseconds=1)  # noqa: DTZ001 - as in the data
+    return (date - dt.datetime(1970, 1, 1)) // dt.timedelta(microseconds=1)
 
 
 _ARROW = {"category": pa.string(), "text": pa.string(), "timestamp": pa.timestamp("us")}

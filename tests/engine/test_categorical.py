@@ -131,7 +131,7 @@ def test_encoder_after_encoder() -> None:
 
 def test_rejected_rows_name_their_column() -> None:
     data = {name: values for name, values in mixed(missing=0.0).items() if name != "one"}
-    columns, schema = fit(OneHotEncoder(), data)
+    _, schema = fit(OneHotEncoder(), data)
     encoder = OneHotEncoder()
     fit(encoder, data)
     engine = CompiledEngine(lower(encoder, schema), schema)
@@ -164,7 +164,7 @@ def test_ten_thousand_levels() -> None:
     data = {"c": names, "two": ["a", "b"] * 5_000}
     target = [k % 2 for k in range(10_000)]
     model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(max_iter=5))
-    columns, schema = fit(model, data, target)
+    _, schema = fit(model, data, target)
     from scorekit.engine.compile import compile_estimator
 
     program = compile_estimator(model, schema, method="predict_proba", outputs=[1])
