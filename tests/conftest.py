@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import urllib.request
+import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +18,19 @@ import pytest
 from scorekit.terminal import terminal
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+S3_SERVER = Path(__file__).parent / "s3" / "moto_server.py"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test hears what another one said, nor the settings of whoever runs the tests."""
+def _fresh_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test hears what another one said, nor the settings and keys of whoever runs the tests."""
     for name in list(os.environ):
-        if name.startswith(("SCOREKIT_", "AWS_")):
+        if name.startswith("SCOREKIT_") or (name.startswith("AWS_") and name != "AWS_CA_BUNDLE"):
             monkeypatch.delenv(name)
+    nowhere = tmp_path_factory.getbasetemp() / "nobody"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     terminal.quiet, terminal.verbose, terminal.log_format = False, False, "text"
 
 
@@ -64,3 +71,34 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     pq.write_table(rows.take(list(range(0, rows.num_rows, 10))), data)
     train([data], folder / "models", "--target", "y", "--name", "bank", "--estimator", "logistic", "--cv", 2)
     return Bank(folder / "models", pq.read_table(EXAMPLES / "bank-new.parquet").drop_columns(["y"]))
+
+
+# S3 -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """Address of a moto server that lives as long as the tests."""
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([sys.executable, str(S3_SERVER)], text=True, **quiet) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        server.kill()
+
+
+@pytest.fixture
+def aws(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The environment of somebody with keys to that server."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrEXAMPLEKEY")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    return endpoint
+
+
+@pytest.fixture
+def bucket(aws: str) -> str:
+    """A new bucket."""
+    name = f"models-{uuid.uuid4().hex[:12]}"
+    urllib.request.urlopen(urllib.request.Request(f"{aws}/{name}", method="PUT")).close()
+    return name

@@ -16,6 +16,7 @@ LAYERS: dict[str, int] = {
     "schema": 0,
     "config": 0,
     "progress": 0,
+    "s3": 0,
     "engine": 1,
     "quality": 1,
     "store": 1,

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scorekit.errors import Unreachable
+from scorekit.s3 import connect
 from scorekit.store.manifest import MANIFEST_FILE
 from scorekit.store.objects import (
     VERSION_NUMBER,
@@ -23,7 +24,6 @@ from scorekit.store.objects import (
     Objects,
     Seal,
     free_number,
-    s3_store,
     translated,
 )
 
@@ -45,7 +45,7 @@ class S3Objects(Objects):
     def bucket(self) -> S3Store:
         """The bucket as obstore sees it."""
         if self._bucket is None:
-            self._bucket = s3_store(self.uri)
+            self._bucket = connect(self.uri)
         return self._bucket
 
     def files(self, prefix: str) -> dict[str, int]:

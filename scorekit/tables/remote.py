@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from scorekit.errors import Unreachable, UsageError
+from scorekit import s3
+from scorekit.errors import UsageError
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -19,10 +20,8 @@ READ_AHEAD = 4 << 20
 
 
 def open_store(bucket: str) -> ObjectStore:
-    """The store of a bucket, configured by the environment (``AWS_…``)."""
-    from obstore.store import from_url
-
-    return from_url(bucket)
+    """The store of a bucket, with the credentials and the endpoint that versions are reached by."""
+    return s3.connect(bucket)
 
 
 def is_remote(uri: str) -> bool:
@@ -40,26 +39,20 @@ def split(uri: str) -> tuple[str, str]:
 
 @contextmanager
 def translated(uri: str) -> Iterator[None]:
-    """Errors of the store as ours."""
-    from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+    """Errors of the store as ours.
 
+    Raises
+    ------
+    UsageError
+        If there is no such object.
+    Unreachable
+        If the store does not answer or does not allow it.
+    """
     try:
-        yield
+        with s3.translated(uri):
+            yield
     except FileNotFoundError:
         raise UsageError(f"{uri}: no such object", code="no_such_input") from None
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise Unreachable(
-            f"{uri}: access denied", hint="check the credentials and what they may do", code="access_denied"
-        ) from error
-    except BaseError as error:
-        raise Unreachable(
-            f"{uri}: {_first_line(error)}", hint="check the bucket, the endpoint and the credentials"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__
 
 
 class ObjectFile(io.RawIOBase):
@@ -120,11 +113,11 @@ def head(uri: str, store: ObjectStore) -> Any | None:
     """What the store says of an object, or None if there is none."""
     import obstore
 
-    with translated(uri):
-        try:
+    try:
+        with s3.translated(uri):
             return obstore.head(store, split(uri)[1])
-        except FileNotFoundError:
-            return None
+    except FileNotFoundError:
+        return None
 
 
 def delete(uri: str, store: ObjectStore) -> None:

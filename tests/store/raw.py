@@ -5,14 +5,14 @@ from __future__ import annotations
 import obstore
 from obstore.store import LocalStore
 
-from scorekit.store.objects import s3_store
+from scorekit.s3 import connect
 
 
 class Raw:
     """The objects of a store, as somebody with write access to the disk or bucket has them."""
 
     def __init__(self, uri: str) -> None:
-        self.store = s3_store(uri) if uri.startswith("s3://") else LocalStore(uri)
+        self.store = connect(uri) if uri.startswith("s3://") else LocalStore(uri)
 
     def read(self, path: str) -> bytes:
         return obstore.get(self.store, path).bytes().to_bytes()

@@ -20,7 +20,6 @@ import boto3
 import pytest
 
 from scorekit.errors import ScorekitError, Unreachable, UsageError
-from scorekit.store.objects import s3_store
 from scorekit.store.versions import Ref, Store
 from tests.store.raw import Raw
 from tests.store.test_versions import publish
@@ -103,7 +102,7 @@ def test_an_endpoint_whose_name_nobody_knows(aws: str, monkeypatch: pytest.Monke
 
 
 def test_an_endpoint_that_never_answers(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scorekit.store.objects.READ_TIMEOUT", timedelta(seconds=0.5))
+    monkeypatch.setattr("scorekit.s3.connection.READ_TIMEOUT", timedelta(seconds=0.5))
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
@@ -269,17 +268,6 @@ def test_a_profile(
     assert publish(Store.open(f"s3://{bucket}/m")) == Ref("bank", 1)
 
 
-def test_the_region_is_the_environments_else_the_profiles(
-    aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "config").write_text("[profile prod]\nregion = eu-west-3\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_PROFILE", "prod")
-    assert s3_store("s3://b").config["region"] == "us-east-1"
-    monkeypatch.delenv("AWS_REGION")
-    assert s3_store("s3://b").config["region"] == "eu-west-3"
-
-
 def test_no_such_profile(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "prod")
     error = failure(lambda: Store.open(f"s3://{bucket}/m").names())
@@ -325,13 +313,3 @@ def test_what_needs_boto3_says_so(bucket: str, variable: str, monkeypatch: pytes
         "except UsageError as error: print(error.hint)"
     )
     assert said == "pip install 'scorekit[aws]'\n"
-
-
-def test_the_obstore_store_of_an_uri(bucket: str) -> None:
-    import obstore
-
-    store = s3_store(f"s3://{bucket}/data/in/")
-    obstore.put(store, "x.csv", b"a,b\n")
-    assert [each["path"] for each in obstore.list(s3_store(f"s3://{bucket}")).collect()] == ["data/in/x.csv"]
-    with pytest.raises(UsageError, match="not an S3 URI"):
-        s3_store("s3:///x")
