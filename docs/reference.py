@@ -1,0 +1,86 @@
+"""What the documents take from the code itself; cog puts it in, and CI sees that it still holds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from scorekit import cli, errors
+from scorekit.engine.flaws import FLAWS
+from scorekit.engine.lowering import table
+
+
+def commands() -> str:
+    """Every command and what it does, as a table."""
+    rows = [(name, entry.help) for name, entry in cli.COMMANDS.items()]
+    for group, (_, _, entries) in cli.GROUPS.items():
+        rows += [(f"{group} {name}", entry.help) for name, entry in entries.items()]
+    return _table(("command", "does"), [(f"`scorekit {name}`", help_text) for name, help_text in rows])
+
+
+def help_of(*command: str) -> str:
+    """What ``--help`` of a command prints."""
+    environment = {**os.environ, "COLUMNS": "90", "NO_COLOR": "1", "TERM": "dumb"}
+    shown = subprocess.run(
+        [sys.executable, "-m", "scorekit", *command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={name: value for name, value in environment.items() if not name.startswith("SCOREKIT_")},
+    )
+    lines = [line.rstrip() for line in shown.stdout.strip("\n").splitlines()]
+    return "\n".join(["```text", *lines, "```"])
+
+
+def all_help() -> str:
+    """The help of every command, each below its name."""
+    names = [(name,) for name in cli.COMMANDS if name != "score"]
+    names += [(group, name) for group, (_, _, entries) in cli.GROUPS.items() for name in entries]
+    return "\n\n".join(f"## {' '.join(name)}\n\n{help_of(*name)}" for name in names)
+
+
+def exit_codes() -> str:
+    """Exit codes, their meaning, and the HTTP status that says the same."""
+    rows = [("0", "done", "200")]
+    kinds = {error.exit_code: error for error in reversed(_errors(errors.ScorekitError))}
+    rows += [(str(code), error.meaning, str(error.http_status)) for code, error in sorted(kinds.items())]
+    rows += [("130, 143", "stopped by SIGINT or SIGTERM; nothing half is left", "–")]
+    return _table(("exit code", "meaning", "HTTP"), rows)
+
+
+def error_codes() -> str:
+    """Stable names of errors by class."""
+    rows = [
+        (f"`{error.code}`", str(error.exit_code), (error.__doc__ or "").splitlines()[0])
+        for error in _errors(errors.ScorekitError)
+    ]
+    return _table(("code", "exit code", "meaning"), rows)
+
+
+def flaws() -> str:
+    """What can be wrong with a row."""
+    rows = [
+        (f"`{code}`", kind.message, "rejected" if kind.rejects else "scored, and flagged")
+        for code, kind in FLAWS.items()
+    ]
+    return _table(("code", "meaning", "the row is"), rows)
+
+
+def lowered() -> str:
+    """Every class of scikit-learn that has a compiled form."""
+    parts = []
+    for title, entries in (("Transformers", table.TRANSFORMERS), ("Predictors", table.PREDICTORS)):
+        names = sorted({name.rpartition(".")[2] for name in entries})
+        parts.append(f"**{title}** ({len(names)}): " + ", ".join(f"`{name}`" for name in names) + ".")
+    return "\n\n".join(parts)
+
+
+def _errors(base: type[errors.ScorekitError]) -> list[type[errors.ScorekitError]]:
+    own = [found for child in base.__subclasses__() for found in _errors(child)]
+    return [base, *(error for error in own if error.__module__ == errors.__name__)]
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
