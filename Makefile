@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# a plain entry on the path: mypy can follow it, and it costs nothing when Python starts
+EDITABLE = --config-settings editable_mode=compat
 SOURCES = pyproject.toml setup.py constraints.txt scorekit/engine/_trees.pyx
 
 .PHONY: demo test check lint format types docs docs-check dist clean
@@ -30,10 +32,11 @@ types: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 docs: $(VENV)/installed-dev
-	COLUMNS=80 NO_COLOR=1 $(BIN)/cog -r README.md docs/*.md
+	$(BIN)/cog -r -I docs README.md docs/*.md
+	$(BIN)/python docs/sessions.py --write README.md docs/*.md
 
 docs-check: $(VENV)/installed-dev
-	COLUMNS=80 NO_COLOR=1 $(BIN)/cog --check --diff README.md docs/*.md
+	$(BIN)/cog --check --diff -I docs README.md docs/*.md
 
 dist: $(VENV)/installed-dev
 	$(BIN)/python -m build --quiet
@@ -48,9 +51,9 @@ $(VENV)/bin/python:
 	$(PIP) --upgrade pip
 
 $(VENV)/installed: $(VENV)/bin/python $(SOURCES)
-	$(PIP) --editable . --config-settings editable_mode=compat
+	$(PIP) --editable . $(EDITABLE)
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) --editable '.[all]' --config-settings editable_mode=compat --group dev
+	$(PIP) --editable '.[all]' $(EDITABLE) --group dev
 	touch $@

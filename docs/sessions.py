@@ -79,6 +79,7 @@ def run(document: str) -> list[list[Command]]:
         shutil.copytree(ROOT / "examples", Path(folder) / "examples", ignore=shutil.ignore_patterns("out"))
         done = subprocess.run(
             ["bash", "-c", f"code=0\n{script}"],
+            check=False,
             cwd=folder,
             env=_environment(folder),
             stdout=subprocess.PIPE,
@@ -104,7 +105,8 @@ def _environment(folder: str) -> dict[str, str]:
         if not name.startswith(("SCOREKIT_", "AWS_", "PYTEST_", "COV_"))
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**kept, "PATH": path, "COLUMNS": "88", "NO_COLOR": "1", "HOME": folder, "USER": "ada", "LOGNAME": "ada"}
+    fixed = {"COLUMNS": "88", "NO_COLOR": "1", "HOME": folder, "USER": "ada", "LOGNAME": "ada"}
+    return {**kept, **fixed, "PATH": path}
 
 
 def steady(text: str) -> str:

@@ -1,0 +1,116 @@
+"""The documents hold: sessions print what they say, listings are read, links lead somewhere."""
+
+from __future__ import annotations
+
+import doctest
+import importlib.util
+import pkgutil
+import re
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import scorekit
+from scorekit.cli import COMMANDS, GROUPS
+from scorekit.training.factory import read_factory
+from scorekit.training.recipe import make_recipe, read_search
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def sessions_module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("sessions", ROOT / "docs" / "sessions.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    import sys
+
+    sys.modules["sessions"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+sessions = sessions_module()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_sessions_print_what_the_document_says(path: Path) -> None:
+    assert sessions.differences(path) == ""
+
+
+def test_a_session_that_prints_something_else_would_be_seen(tmp_path: Path) -> None:
+    document = tmp_path / "wrong.md"
+    document.write_text("```console\n$ echo one \\\n  two\none two\n$ echo 3 rows\n4 rows\n```\n")
+    assert "-4 rows" in sessions.differences(document)
+    sessions.write(document)
+    assert sessions.differences(document) == ""
+    document.write_text("```console\n$ false\n```\n")
+    with pytest.raises(SystemExit, match="exit code 1"):
+        sessions.differences(document)
+    document.write_text("```console\n$ false\n$ echo $?\n1\n```\n")
+    assert sessions.differences(document) == ""
+
+
+def test_seconds_and_digests_do_not_count() -> None:
+    assert sessions.steady("in 3.1 s, 9,000 rows/s") == sessions.steady("in 14 s, 120 rows/s")
+    assert sessions.steady("1.0e-16") == sessions.steady("3.2e-15")
+    assert sessions.steady("3 rows") != sessions.steady("4 rows")
+
+
+def test_every_command_is_documented() -> None:
+    text = (ROOT / "docs/commands.md").read_text()
+    names = [name for name in COMMANDS if name != "score"]
+    names += [f"{group} {name}" for group, (_, _, entries) in GROUPS.items() for name in entries]
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == names
+
+
+@pytest.mark.parametrize(
+    "path", [*DOCUMENTS, *ROOT.glob("*/README.md")], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", path.read_text()):
+        if "://" not in target:
+            file, _, anchor = target.partition("#")
+            found = path.parent / file if file else path
+            assert found.exists(), target
+            titles = re.findall(r"^#+ (.+)$", found.read_text() if found.is_file() else "", re.MULTILINE)
+            heads = {title.lower().replace(" ", "-") for title in titles}
+            assert not anchor or anchor in heads, target
+
+
+def listing(document: str, name: str) -> str:
+    """A listing whose first line is a comment with its file's name."""
+    text = (ROOT / document).read_text()
+    found = re.search(rf"^```\w+\n(# {re.escape(name)}\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert found is not None, name
+    return found[1]
+
+
+def test_the_recipe_the_search_and_the_pipeline_of_the_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("adult.toml", "search.toml", "income.py"):
+        (tmp_path / name).write_text(listing("docs/training.md", name))
+    assert make_recipe(Path("adult.toml"), {}).params["max_iter"] == 200
+    assert read_search(Path("search.toml")).n_iter == 20
+    estimator, source = read_factory("income:make")
+    assert hasattr(estimator, "fit")
+    assert source.module == "income"
+
+
+MODULES = [
+    name for _, name, _ in pkgutil.walk_packages(scorekit.__path__, "scorekit.") if "__main__" not in name
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name: str) -> None:
+    assert doctest.testmod(import_module(name)).failed == 0
+
+
+def test_there_are_examples_in_docstrings() -> None:
+    assert sum(doctest.testmod(import_module(name)).attempted for name in MODULES) > 10
