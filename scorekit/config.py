@@ -14,7 +14,6 @@ named like a command holds what is for that command only::
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,12 +127,14 @@ def load(path: Path | None) -> Settings:
         If the named file is missing, or a file is no TOML; names the line.
     """
     chosen = path or Path(DEFAULT_FILE)
+    if path is None and not chosen.exists():
+        return Settings()
+    import tomllib
+
     try:
         return Settings(chosen, tomllib.loads(chosen.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        if path is not None:
-            raise UsageError(f"no such settings file: {path}") from None
-        return Settings()
+        raise UsageError(f"no such settings file: {chosen}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{chosen} is not valid TOML: {error}") from None
     except OSError as error:

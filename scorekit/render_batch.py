@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scorekit.batch import BatchResult, JobResult
-from scorekit.terminal import terminal
+from scorekit.terminal import escape, terminal
 
 WORST = 5
 """Reasons shown; the errors file has them all."""
@@ -52,8 +52,6 @@ def _output_json(result: BatchResult, output: JobResult) -> dict[str, Any]:
 
 
 def _lines(result: BatchResult, output: JobResult) -> list[str]:
-    from rich.markup import escape
-
     summary = output.summary
     speed = f"{summary.rows / result.seconds:,.0f} rows/s" if result.seconds > 0 else ""
     verb = "would score" if result.dry_run else "scored"
@@ -73,8 +71,6 @@ def _lines(result: BatchResult, output: JobResult) -> list[str]:
 
 
 def _score_lines(result: BatchResult, output: JobResult) -> list[str]:
-    from rich.markup import escape
-
     summary = output.summary
     if len(result.score_columns) > 1:
         means = zip(result.score_columns, summary.means, strict=False)
@@ -87,8 +83,6 @@ def _score_lines(result: BatchResult, output: JobResult) -> list[str]:
 
 
 def _flag_lines(output: JobResult) -> list[str]:
-    from rich.markup import escape
-
     worst = sorted(output.summary.flaws.items(), key=lambda item: -item[1])
     lines = [f"  flagged   {count:,} rows: {escape(name)}" for name, count in worst[:WORST]]
     if len(worst) > WORST:

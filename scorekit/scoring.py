@@ -19,7 +19,7 @@ from scorekit.engine.columns import Columns, Decoder
 from scorekit.engine.compiled import Scores
 from scorekit.engine.flaws import Flaw
 from scorekit.tables.arrays import numbers as number_array
-from scorekit.tables.arrays import texts as text_array
+from scorekit.tables.arrays import picked
 
 if TYPE_CHECKING:
     from scorekit.store.manifest import Manifest
@@ -78,7 +78,7 @@ class ScoredBatch:
         numbers = np.zeros(len(self), dtype=np.int32)
         for flaw in self.flaws:
             name = f"{flaw.code}:{flaw.column}" if flaw.column else flaw.code
-            for before in np.unique(numbers[flaw.rows]):
+            for before in np.flatnonzero(np.bincount(numbers[flaw.rows])):  # np.unique imports numpy.ma
                 same = flaw.rows[numbers[flaw.rows] == before]
                 numbers[same] = len(texts)
                 texts.append(f"{texts[before]};{name}" if before else name)
@@ -180,8 +180,8 @@ def output_columns(scored: ScoredBatch, manifest: Manifest) -> list[pa.Array]:
     version = np.full(len(scored), manifest.version, dtype=np.int32)
     return [
         *arrays,
-        _texts(scored.sources, SOURCES),
-        _texts(numbers, texts),
+        picked(SOURCES, scored.sources),
+        picked(texts, numbers),
         number_array(version, pa.int32()),
     ]
 
@@ -190,13 +190,7 @@ def _predictions(scored: ScoredBatch, labels: list[str]) -> pa.Array:
     """The likeliest class; null for a rejected row."""
     best = np.argmax(np.nan_to_num(scored.values, nan=-np.inf), axis=1)
     best[scored.rejected] = len(labels)
-    return _texts(best, [*labels, None])
-
-
-def _texts(numbers: NDArray[Any], texts: Sequence[str | None]) -> pa.Array:
-    """One of a few texts for each row."""
-    indices = number_array(numbers.astype(np.int32, copy=False), pa.int32())
-    return pa.DictionaryArray.from_arrays(indices, text_array(texts)).dictionary_decode()
+    return picked([*labels, None], best)
 
 
 def output_rows(scored: ScoredBatch, manifest: Manifest) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -23,7 +24,18 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 LogFormat = Literal["text", "json"]
+_MARKUP = re.compile(r"\\\[|\[/?[a-z ]*\]")
 JSON_FORMAT_VERSION = 1
+
+
+def escape(text: str) -> str:
+    """Text to stand in markup, whatever it holds."""
+    return text.replace("[", "\\[")
+
+
+def plain(markup: str) -> str:
+    """What markup says, without its colours."""
+    return _MARKUP.sub(lambda found: "[" if found[0] == "\\[" else "", markup)
 
 
 class Terminal:
@@ -49,12 +61,21 @@ class Terminal:
 
     def show(self, *parts: RenderableType) -> None:
         """Write a summary to stderr, unless quiet."""
-        if not self.quiet and self.log_format == "text":
+        if self.quiet or self.log_format != "text":
+            return
+        if sys.stderr.isatty() or not all(isinstance(part, str) for part in parts):
             self.console().print(*parts, sep="\n", soft_wrap=True)
+        else:
+            # rich costs as much as scoring a small file, and nobody would see its colours
+            sys.stderr.write("".join(f"{plain(str(part))}\n" for part in parts))
 
-    def answer(self, *parts: RenderableType) -> None:
-        """Write what was asked for to stdout."""
-        self.console(sys.stdout).print(*parts, sep="\n")
+    def answer(self, *parts: RenderableType, wrap: bool = False) -> None:
+        """Write what was asked for to stdout; lines stay whole unless they are to be wrapped."""
+        self.console(sys.stdout).print(*parts, sep="\n", soft_wrap=not wrap)
+
+    def answer_file(self, content: str) -> None:
+        """Write a file that was asked for to stdout, as it is."""
+        sys.stdout.write(content)
 
     def answer_json(self, content: dict[str, Any]) -> None:
         """Write one JSON object with its format version to stdout."""
@@ -137,7 +158,7 @@ def _bars(console: Console) -> Bars:
     return progress.Progress(
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
-        progress.TextColumn("{task.completed:,.0f}{task.fields[unit]}"),
+        progress.TextColumn("{task.completed:,.0f} {task.fields[unit]}"),
         _rate_column(),
         progress.TimeRemainingColumn(),
         console=console,
@@ -153,7 +174,7 @@ def _rate_column() -> Any:
         def render(self, task: Any) -> Text:
             if not task.speed or not task.fields["unit"]:
                 return Text("")
-            return Text(f"{task.speed:,.0f}{task.fields['unit']}/s", style="dim")
+            return Text(f"{task.speed:,.0f} {task.fields['unit']}/s", style="dim")
 
     return RateColumn()
 

@@ -25,6 +25,14 @@ BANNED = {
     "cryptography",
     "pyarrow.dataset",
 }
+NOT_FOR_PLAIN_SCORES = BANNED | {
+    "pyarrow.compute",
+    "numpy.ma",
+    "rich.console",
+    "tomllib",
+    "importlib.resources",
+}
+"""Nor, for Parquet without columns to carry along, what costs as much as scoring a small file."""
 
 PROGRAM = """
 import sys
@@ -56,6 +64,11 @@ def test_a_compiled_score_loads_neither_pandas_nor_scikit_learn(
     assert (tmp_path / f"rows.scores.{ending}").exists()
     assert "pyarrow" in modules
     assert not modules & BANNED
+
+
+def test_the_usual_score_loads_nothing_that_costs_more_than_it(bank: Bank, tmp_path: Path) -> None:
+    data = write(bank.new.slice(0, 100), tmp_path / "rows.parquet")
+    assert not loaded("score", data, SCOREKIT_STORE=str(bank.store)) & NOT_FOR_PLAIN_SCORES
 
 
 def test_rejects_and_flags_load_nothing_more(bank: Bank, tmp_path: Path) -> None:

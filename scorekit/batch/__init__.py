@@ -116,7 +116,7 @@ def score_files(
     loaded = model if isinstance(model, Model) else load(model, store=store, allow_mismatch=allow_mismatch)
     chosen = _complete(options or JobOptions())
     made = plan(inputs, output, file_format)
-    listener.stage("scoring", _rows(made, loaded) if not dry_run else None, " rows")
+    listener.stage("scoring", _rows(made, loaded) if not dry_run else None, "rows")
     if dry_run:
         outputs = tuple(_try(job, loaded, chosen) for job in made.jobs)
     elif made.folder is None:

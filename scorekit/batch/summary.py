@@ -45,7 +45,10 @@ class ScoreSummary:
         self.rows += len(scored)
         self.rejected += len(scored.rejected)
         if scored.flaws:
-            self.flagged += len(np.unique(np.concatenate([flaw.rows for flaw in scored.flaws])))
+            flawed = np.zeros(len(scored), dtype=bool)
+            for flaw in scored.flaws:
+                flawed[flaw.rows] = True
+            self.flagged += int(np.count_nonzero(flawed))
         for flaw in scored.flaws:
             name = f"{flaw.code}:{flaw.column}" if flaw.column else flaw.code
             self.flaws[name] = self.flaws.get(name, 0) + len(flaw.rows)
@@ -80,7 +83,9 @@ class ScoreSummary:
         """Quantiles of the first score column; exact up to ``SAMPLE`` rows, else of a sample."""
         if not self.sample:
             return {}
-        values = np.quantile(np.array(self.sample), QUANTILES)
+        ordered = np.sort(self.sample)
+        # as np.quantile, which imports numpy.ma
+        values = np.interp(np.array(QUANTILES) * (len(ordered) - 1), np.arange(len(ordered)), ordered)
         return dict(zip(QUANTILES, values.tolist(), strict=True))
 
     def to_dict(self) -> dict[str, Any]:

@@ -358,7 +358,9 @@ cdef class Ensemble:
         """Pairs (tree, column it splits on), each once, in order."""
         split = np.flatnonzero(np.asarray(self.column) != LEAF)
         tree = np.searchsorted(self.roots, split, side="right") - 1
-        pairs = np.unique(tree * (LEAF + 1) + np.asarray(self.column)[split])
+        pairs = np.sort(tree * (LEAF + 1) + np.asarray(self.column)[split])
+        # np.unique imports numpy.ma
+        pairs = pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]
         return pairs // (LEAF + 1), pairs % (LEAF + 1)
 
     cdef _most_leaves(self):

@@ -33,7 +33,9 @@ class AliasEntry(BaseModel):
     to_version : int
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", defer_build=True, serialize_by_alias=True, validate_by_name=True
+    )
 
     id: str = Field(default_factory=lambda: uuid.uuid4().hex)
     at: str
@@ -46,7 +48,7 @@ class AliasEntry(BaseModel):
 class AliasRecord(BaseModel):
     """Where an alias points, and every move it made, oldest first."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     format_version: int = FORMAT_VERSION
     version: int

@@ -8,7 +8,8 @@ Reading for scoring, in order and in bounded memory::
         ...
     reader.close()
 
-Reading for training, everything at once, with types from every row::
+Reading for training, everything at once, with types from every row, stands in ``training``
+and is imported from there: scoring one format needs none of the others::
 
     table = read_tables(sources, na_values=DEFAULT_NA_VALUES)
 
@@ -28,7 +29,6 @@ from scorekit.tables.output import TableWriter, open_output
 from scorekit.tables.reading import open_table
 from scorekit.tables.sources import Source, find
 from scorekit.tables.targets import same_file
-from scorekit.tables.training import read_tables
 
 __all__ = [
     "CHUNK_ROWS",
@@ -43,6 +43,5 @@ __all__ = [
     "format_of",
     "open_output",
     "open_table",
-    "read_tables",
     "same_file",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,12 +22,37 @@ def texts(values: Sequence[str | None]) -> pa.Array:
     lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
     offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
-    small = offsets[-1] < 2**31
-    if small:
-        offsets = offsets.astype(np.int32)
     valid = np.fromiter((value is not None for value in values), dtype=bool, count=len(encoded))
-    buffers = [_bitmap(valid), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.string() if small else pa.large_string(), len(encoded), buffers)
+    return _strings(valid, offsets, b"".join(encoded))
+
+
+def _strings(valid: NDArray[np.bool_], offsets: NDArray[np.int64], data: Any) -> pa.Array:
+    """Strings by where they begin in ``data``; large strings when they fill more than 2 GiB."""
+    small = offsets[-1] < 2**31
+    begins = pa.py_buffer(offsets.astype(np.int32) if small else offsets)
+    kind = pa.string() if small else pa.large_string()
+    return pa.Array.from_buffers(kind, len(valid), [_bitmap(valid), begins, pa.py_buffer(data)])
+
+
+def picked(choices: Sequence[str | None], numbers: NDArray[np.integer[Any]]) -> pa.Array:
+    """A string array of one of a few choices for each row, by its number.
+
+    A dictionary would be decoded by pyarrow.compute, whose import costs more than this.
+    """
+    encoded = [b"" if choice is None else choice.encode() for choice in choices]
+    offsets = np.zeros(len(numbers) + 1, dtype=np.int64)
+    np.cumsum(np.array([len(text) for text in encoded], dtype=np.int64)[numbers], out=offsets[1:])
+    data = np.empty(offsets[-1], dtype=np.uint8)
+    used = np.flatnonzero(np.bincount(numbers, minlength=len(choices)))
+    for number in used:
+        letters = np.frombuffer(encoded[number], dtype=np.uint8)
+        if len(used) == 1:
+            data.reshape(len(numbers), -1)[:] = letters
+        elif len(letters):
+            starts = offsets[:-1][numbers == number]
+            data[starts[:, None] + np.arange(len(letters))] = letters
+    valid = np.array([choice is not None for choice in choices], dtype=bool)[numbers]
+    return _strings(valid, offsets, data)
 
 
 def numbers(

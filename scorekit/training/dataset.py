@@ -17,6 +17,7 @@ from scorekit.engine.columns import Columns, Decoder, missing_columns
 from scorekit.errors import DataError, SchemaError, UsageError
 from scorekit.schema import Feature, Schema
 from scorekit.store.manifest import CarriedColumn, DataFile
+from scorekit.tables.training import read_tables
 from scorekit.training.inference import infer, with_ranges
 from scorekit.training.recipe import Recipe
 from scorekit.training.target import Target, in_rows, read_target
@@ -87,7 +88,7 @@ def read_dataset(inputs: Sequence[str], recipe: Recipe) -> Dataset:
     sources = tables.find(inputs)
     na_values = tuple(recipe.na_values if recipe.na_values is not None else tables.DEFAULT_NA_VALUES)
     files = tuple(_data_file(source) for source in sources)
-    table = tables.read_tables(sources, na_values=na_values).unify_dictionaries()
+    table = read_tables(sources, na_values=na_values).unify_dictionaries()
     return take_apart(table, recipe, na_values, files=files, name=sources[0].name)
 
 

@@ -25,7 +25,7 @@ TaskChoice = Literal["auto", "classification", "regression"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Candidate(_Part):

@@ -1,0 +1,36 @@
+"""What is said where nobody looks is what a person would read."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.text import Text
+
+from scorekit.terminal import escape, plain, terminal
+
+# a backslash before a tag would escape the tag, and no name of a file or column ends in one
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["C"])).filter(
+    lambda text: not text.endswith("\\")
+)
+
+
+@given(TEXTS, TEXTS)
+def test_markup_without_colours_is_what_rich_shows(first: str, second: str) -> None:
+    markup = f"[bold]{escape(first)}[/] and [red]{escape(second)}[/]"
+    assert plain(markup) == f"{first} and {second}"
+
+
+@given(st.text("ab[]/ ").map(lambda text: text.replace("\\", "")))
+def test_escaped_text_is_the_same_to_rich(text: str) -> None:
+    assert Text.from_markup(f"[bold]{escape(text)}[/]").plain == text
+
+
+def test_a_summary_off_the_terminal_is_plain_and_loads_no_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", said)
+    terminal.show("[bold]scored[/] 3 rows", r"  output    a\[1].csv")
+    assert said.getvalue() == "scored 3 rows\n  output    a[1].csv\n"
