@@ -23,7 +23,14 @@ TOLERANCE = 1e-12
 
 _CHUNK_CELLS = 2_000_000
 _SINGLE_ROWS = 200
-"""Rejected rows shown to scikit-learn one by one; more of a kind prove nothing new."""
+"""Rejected rows of a chunk shown to scikit-learn one by one; more of a kind prove nothing new."""
+
+_SINGLE_SHARE = 100
+"""Of how many rows of a chunk one may be shown so: thousands of columns make chunks of few rows."""
+
+_AWKWARD_CELLS = 100_000_000
+"""Cells of awkward rows, which grow with the square of the columns, up to which no column goes without
+any awkward value. Beyond, each takes its turn with some; see ``awkward_rows``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,9 @@ def prove(
         typical = float(np.median(np.abs(sample))) if np.isfinite(sample).any() else 0.0
     rows = rejected = 0
     largest = 0.0
-    for chunk in _chunks(columns, schema):
+    size = max(1, min(65_536, _CHUNK_CELLS // max(1, len(schema))))
+    singles = min(_SINGLE_ROWS, max(1, size // _SINGLE_SHARE))
+    for chunk in _chunks(columns, schema, size):
         ours = compiled.score(chunk).values
         refused = np.isnan(ours).any(axis=1)
         kept = np.flatnonzero(~refused)
@@ -96,7 +105,7 @@ def prove(
             return Proof(rows, rejected, largest, "scikit-learn refuses rows that the compiled model scores")
         largest = max(largest, _difference(ours[kept], theirs, typical))
         rows += len(kept)
-        for row in _spread(np.flatnonzero(refused), _SINGLE_ROWS):
+        for row in _spread(np.flatnonzero(refused), singles):
             if not np.isnan(reference.score(chunk.slice(row, row + 1)).values).any():
                 return Proof(
                     rows, rejected, largest, "the compiled model refuses rows that scikit-learn scores"
@@ -129,9 +138,8 @@ def _spread(rows: NDArray[np.int64], most: int) -> list[int]:
     return [int(row) for row in rows]
 
 
-def _chunks(columns: Columns, schema: Schema) -> Iterator[Columns]:
+def _chunks(columns: Columns, schema: Schema, size: int) -> Iterator[Columns]:
     """The training rows, then the awkward ones, in bounded pieces."""
-    size = max(1, min(65_536, _CHUNK_CELLS // max(1, len(schema))))
     for start in range(0, len(columns), size):
         yield columns.slice(start, min(start + size, len(columns)))
     if len(columns):
@@ -141,17 +149,16 @@ def _chunks(columns: Columns, schema: Schema) -> Iterator[Columns]:
 def awkward_rows(columns: Columns, schema: Schema, size: int = 65_536) -> Iterator[Columns]:
     """Copies of a training row, each with one column made awkward, and whole rows of one awkwardness.
 
+    Among thousands of columns each is missing alone, and takes some of the other values;
+    its neighbours take the others.
+
     Yields
     ------
     Columns
         Of at most ``size`` rows.
     """
     base = _fullest(columns)
-    changes: list[tuple[str, int, float]] = []
-    for feature, index in schema.each():
-        kind = "codes" if feature.coded else "numeric"
-        things = (MISSING, UNSEEN) if feature.coded else _awkward_numbers(feature.minimum, feature.maximum)
-        changes += [(kind, index, thing) for thing in things]
+    changes = _changes(schema)
     for start in range(0, len(changes), size):
         piece = changes[start : start + size]
         numeric = np.repeat(base.numeric, len(piece), axis=0)
@@ -160,6 +167,26 @@ def awkward_rows(columns: Columns, schema: Schema, size: int = 65_536) -> Iterat
             (codes if kind == "codes" else numeric)[row, index] = thing
         yield Columns(numeric, codes)
     yield _whole_rows(base)
+
+
+def _changes(schema: Schema) -> list[tuple[str, int, float]]:
+    """``numeric`` or ``codes``, column within it, and the value it gets there."""
+    most = max(2, _AWKWARD_CELLS // max(1, len(schema)) ** 2)
+    changes: list[tuple[str, int, float]] = []
+    for turn, (feature, index) in enumerate(schema.each()):
+        kind = "codes" if feature.coded else "numeric"
+        things = [MISSING, UNSEEN] if feature.coded else _awkward_numbers(feature.minimum, feature.maximum)
+        changes += [(kind, index, thing) for thing in _in_turn(things, turn, most)]
+    return changes
+
+
+def _in_turn(things: list[float], turn: int, most: int) -> list[float]:
+    """The first thing, and others from a place on that moves with the turn; ``most`` in all."""
+    if len(things) <= most:
+        return things
+    first, *others = things
+    start = turn * (most - 1) % len(others)
+    return [first, *(others[start:] + others[:start])[: most - 1]]
 
 
 def _awkward_numbers(minimum: float | None, maximum: float | None) -> list[float]:

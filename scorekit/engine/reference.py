@@ -23,16 +23,35 @@ def frame(columns: Columns, schema: Schema) -> pd.DataFrame:
 
     Numbers and booleans are float64, timestamps ``datetime64[us]``, categories and
     text ``str`` (``category`` where the training data said so), missing is NaN or NaT.
+    Names are Python objects: scikit-learn looks at each several times, and every look at
+    a name that Arrow holds makes it anew.
     """
     import pandas as pd
 
-    return pd.DataFrame(
-        {feature.name: _series(columns, feature, index) for feature, index in schema.each()},
-        index=pd.RangeIndex(len(columns)),
-    )
+    rows = pd.RangeIndex(len(columns))
+    plain = [_is_plain(feature) for feature in schema.numeric]
+    # one block, not a series for each number: thousands of columns would take longer to lay out than to score
+    made = pd.DataFrame(columns.numeric[:, plain], index=rows, copy=True)
+    others = {
+        feature.name: _series(columns, feature, index)
+        for feature, index in schema.each()
+        if not _is_plain(feature)
+    }
+    if others:
+        order = np.argsort([not _is_plain(feature) for feature in schema.features], kind="stable")
+        beside = pd.concat([made, pd.DataFrame(others, index=rows)], axis=1)
+        made = beside.iloc[:, np.argsort(order)]
+    made.columns = pd.Index(schema.names, dtype=object)
+    return made
+
+
+def _is_plain(feature: Feature) -> bool:
+    """Whether the frame holds a feature as it was decoded."""
+    return feature.kind in ("numeric", "boolean")
 
 
 def _series(columns: Columns, feature: Feature, index: int) -> Any:
+    """A column of text, categories or dates."""
     import pandas as pd
 
     if feature.coded:
@@ -41,12 +60,10 @@ def _series(columns: Columns, feature: Feature, index: int) -> Any:
             return pd.Categorical(texts, categories=_seen_first(feature, texts))
         return pd.array(texts, dtype="str")
     values = columns.numeric[:, index]
-    if feature.kind == "timestamp":
-        sound = np.abs(values) < 2.0**63
-        stamps = np.where(sound, values, 0.0).astype("int64").astype("datetime64[us]")
-        stamps[~sound] = np.datetime64("NaT")
-        return stamps
-    return values
+    sound = np.abs(values) < 2.0**63
+    stamps = np.where(sound, values, 0.0).astype("int64").astype("datetime64[us]")
+    stamps[~sound] = np.datetime64("NaT")
+    return stamps
 
 
 def _texts(columns: Columns, feature: Feature, index: int) -> NDArray[np.object_]:

@@ -128,8 +128,10 @@ def _kinds(name: str, pieces: Iterable[_Piece]) -> dict[pa.DataType, Source]:
     """The types a column has in its pieces, and a file for each; less those without a value."""
     found: dict[pa.DataType, Source] = {}
     for piece in pieces:
-        if name in piece.rows.column_names:
-            kind = piece.rows.schema.field(name).type
+        schema = piece.rows.schema
+        at = schema.get_field_index(name)
+        if at >= 0:
+            kind = schema.field(at).type
             if not pa.types.is_null(kind):
                 found.setdefault(kind, piece.source)
     return found
@@ -188,8 +190,9 @@ def _is_number(kind: pa.DataType) -> bool:
 def _conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Rows in common types; a column that is not there is null."""
     columns = []
+    held = set(rows.column_names)
     for field in schema:
-        if field.name not in rows.column_names:
+        if field.name not in held:
             columns.append(pa.chunked_array([pa.nulls(rows.num_rows, field.type)]))
             continue
         column = rows.column(field.name)
