@@ -6,8 +6,6 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# a plain entry on the path: mypy can follow it, and it costs nothing when Python starts
-EDITABLE = --config-settings editable_mode=compat
 SOURCES = pyproject.toml setup.py constraints.txt scorekit/engine/_trees.pyx
 
 .PHONY: demo test check lint format types docs docs-check dist clean
@@ -50,10 +48,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip
 
-$(VENV)/installed: $(VENV)/bin/python $(SOURCES)
-	$(PIP) --editable . $(EDITABLE)
-	touch $@
+# the demo takes a copy of the package; where the tests' editable install is, that will do
+$(VENV)/installed: $(VENV)/bin/python $(SOURCES) $(shell find scorekit -name '*.py')
+	test -e $(VENV)/installed-dev || $(PIP) .
+	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) --editable '.[all]' $(EDITABLE) --group dev
-	touch $@
+$(VENV)/installed-dev: $(VENV)/bin/python $(SOURCES)
+	PYTHONWARNINGS=ignore $(PIP) --editable '.[all]' --group dev
+	@touch $@
