@@ -175,7 +175,9 @@ def _changes(schema: Schema) -> list[tuple[str, int, float]]:
     changes: list[tuple[str, int, float]] = []
     for turn, (feature, index) in enumerate(schema.each()):
         kind = "codes" if feature.coded else "numeric"
-        things = [MISSING, UNSEEN] if feature.coded else _awkward_numbers(feature.minimum, feature.maximum)
+        things: list[float] = (
+            [MISSING, UNSEEN] if feature.coded else _awkward_numbers(feature.minimum, feature.maximum)
+        )
         changes += [(kind, index, thing) for thing in _in_turn(things, turn, most)]
     return changes
 

@@ -195,3 +195,56 @@ def test_a_column_trained_as_float32_is_float32_in_every_format() -> None:
     decoder = Decoder(SCHEMA)
     tenths = [decoder.batch(in_text), decoder.rows([dict.fromkeys(TYPES) | {"single": 0.1}])]
     assert [columns.numeric[0, 3] for columns in tenths] == [np.float32(0.1)] * 2
+
+
+@pytest.mark.parametrize("column", ["flag", "job title", "amount"])
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (st.integers(-1, 3), pa.int8()),
+        (st.sampled_from([0.0, -0.0, 1.0, 0.5, 1e16, 1e-7, math.inf, math.nan]), pa.float64()),
+        (st.booleans(), pa.bool_()),
+    ],
+    ids=["integers", "floats", "truth"],
+)
+@given(data=st.data())
+def test_a_number_means_the_same_in_every_kind_of_column(
+    column: str, values: Any, kind: pa.DataType, data: Any
+) -> None:
+    found = data.draw(st.lists(st.none() | values, max_size=12))
+    levels = ("0", "1", "1.0", "1e+16", "1e-07", "a", "inf", "true")
+    features = [
+        feature.model_copy(update={"levels": levels} if feature.coded else {}) for feature in SCHEMA.features
+    ]
+    decoder = Decoder(Schema(features=tuple(features)))
+    rows = [dict.fromkeys(TYPES) | {column: value} for value in found]
+    assert_same(decoder.batch(arrow(rows, TYPES | {column: kind})), decoder.rows(rows))
+
+
+@given(st.lists(st.sampled_from(["-999", " -999", "-999.0", "5", "x", "?", None]), max_size=8))
+def test_a_number_that_means_missing_does_so_beside_nulls_and_without(texts: list[str | None]) -> None:
+    schema = Schema(features=SCHEMA.features, na_values=("-999", "?"))
+    rows = [dict.fromkeys(TYPES) | {"amount": text} for text in texts]
+    columns = Decoder(schema).batch(arrow(rows, TYPES | {"amount": pa.string()}))
+    assert_same(columns, Decoder(schema).rows(rows))
+    meant = {"-999.0": -999.0, "5": 5.0}
+    expected = [meant.get(text or "", math.nan) for text in texts]
+    np.testing.assert_array_equal(columns.numeric[:, 0], expected)
+
+
+@pytest.mark.parametrize("value", [2.5, 7, 0.0])
+def test_a_number_is_no_moment(value: float) -> None:
+    columns = Decoder(SCHEMA).rows([dict.fromkeys(TYPES) | {"seen.at": value}])
+    assert [(flaw.code, flaw.column) for flaw in columns.flaws] == [("not_a_timestamp", "seen.at")]
+
+
+def test_a_missing_value_of_pandas_is_missing_in_every_column() -> None:
+    columns = Decoder(SCHEMA).rows([dict.fromkeys(TYPES, math.nan)])
+    assert columns.flaws == ()
+    assert np.isnan(columns.numeric).all()
+    assert (columns.codes == MISSING).all()
+
+
+def test_a_whole_number_too_large_for_a_float_is_infinite_as_its_text_would_be() -> None:
+    rows = [dict.fromkeys(TYPES) | {"amount": value} for value in (10**400, -(10**400), "1" + "0" * 400)]
+    assert Decoder(SCHEMA).rows(rows).numeric[:, 0].tolist() == [math.inf, -math.inf, math.inf]

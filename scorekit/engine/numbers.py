@@ -1,0 +1,205 @@
+"""Decoding numbers, truth values and moments: Arrow columns and single parsed values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from scorekit.engine.buffers import bits, null_mask, primitive
+from scorekit.engine.flaws import Flaw
+from scorekit.errors import SchemaError
+from scorekit.schema import Feature
+
+Cell = Callable[[Any], tuple[float, str | None]]
+"""Decodes one parsed value: a number or code, and the flaw it has."""
+
+_UNREADABLE = {"numeric": "not_a_number", "boolean": "not_a_boolean", "timestamp": "not_a_timestamp"}
+_MICROSECONDS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0}
+_DAY = 86_400_000_000.0
+
+
+def decode_number(
+    feature: Feature, array: pa.Array, out: NDArray[np.float64], missing: frozenset[str]
+) -> list[Flaw]:
+    """Decode an Arrow column into ``out``, a number a row; gives what was wrong.
+
+    Raises
+    ------
+    SchemaError
+        If the column's type cannot be read as the feature's kind.
+    """
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    kind = array.type
+    if pa.types.is_null(kind):
+        out[:] = math.nan
+        return []
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return _decode_texts(feature, array, out, missing)
+    _read_values(feature, array, out)
+    if array.null_count:
+        out[null_mask(array)] = math.nan
+    if feature.kind == "boolean" and not pa.types.is_boolean(kind):
+        return _refuse_untrue(feature, out)
+    return []
+
+
+def _refuse_untrue(feature: Feature, out: NDArray[np.float64]) -> list[Flaw]:
+    """Numbers other than 0 and 1 where a truth value stands."""
+    bad = np.flatnonzero((out != 0.0) & (out != 1.0) & ~np.isnan(out))
+    out[bad] = math.nan
+    return [Flaw(_UNREADABLE["boolean"], feature.name, bad)] if len(bad) else []
+
+
+def _read_values(feature: Feature, array: pa.Array, out: NDArray[np.float64]) -> None:
+    kind = array.type
+    if feature.kind == "timestamp":
+        if pa.types.is_timestamp(kind):
+            values = primitive(array, np.int64)
+            out[:] = values // 1_000 if kind.unit == "ns" else values * _MICROSECONDS[kind.unit]
+            return
+        if pa.types.is_date32(kind):
+            np.multiply(primitive(array, np.int32), _DAY, out=out)
+            return
+        if pa.types.is_date64(kind):
+            np.multiply(primitive(array, np.int64), 1_000.0, out=out)
+            return
+    elif pa.types.is_boolean(kind):
+        out[:] = bits(array.buffers()[1], array.offset, len(array))
+        return
+    elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        out[:] = primitive(array, kind.to_pandas_dtype())
+        return
+    elif pa.types.is_decimal(kind):
+        out[:] = primitive(array.cast(pa.float64()), np.float64)
+        return
+    raise SchemaError(
+        f"column {feature.name!r} is {kind}, but the model was trained on {feature.arrow_type}",
+        code="wrong_type",
+    )
+
+
+def _decode_texts(
+    feature: Feature, array: pa.Array, out: NDArray[np.float64], missing: frozenset[str]
+) -> list[Flaw]:
+    """Numbers written as text: one C++ cast for the whole column, one look at each value if it fails."""
+    if feature.kind == "numeric" and not array.null_count:
+        try:
+            out[:] = primitive(array.cast(pa.float64()), np.float64)
+        except pa.ArrowInvalid:
+            pass
+        else:
+            _drop_missing(array, out, missing)
+            return []
+    cell = _CELLS[feature.kind]
+    bad: list[int] = []
+    cache: dict[str | None, float] = {}
+    for number, text in enumerate(array.to_pylist()):
+        value = cache.get(text)
+        if value is None:
+            decoded = cell(text, missing)
+            if decoded is None:
+                bad.append(number)
+                decoded = math.nan
+            else:
+                cache[text] = decoded
+            value = decoded
+        out[number] = value
+    return [Flaw(_UNREADABLE[feature.kind], feature.name, np.array(bad))] if bad else []
+
+
+def _drop_missing(array: pa.Array, out: NDArray[np.float64], missing: frozenset[str]) -> None:
+    """NaN for texts that mean "missing" and read as numbers: ``-999``, though ``-999.0`` is a number."""
+    for text in missing:
+        number = _number(text, frozenset())
+        for row in np.flatnonzero(out == number) if number is not None else ():
+            if array[int(row)].as_py().strip() in missing:
+                out[row] = math.nan
+
+
+def number_cell(feature: Feature, missing: frozenset[str]) -> Cell:
+    """What decodes one parsed value of a feature; ``missing`` are the texts that mean so."""
+    return partial(_cell, _CELLS[feature.kind], _UNREADABLE[feature.kind], missing)
+
+
+def _cell(
+    parse: Callable[[Any, frozenset[str]], float | None], flaw: str, missing: frozenset[str], value: Any
+) -> tuple[float, str | None]:
+    decoded = parse(value, missing)
+    return (math.nan, flaw) if decoded is None else (decoded, None)
+
+
+def _number(value: Any, missing: frozenset[str]) -> float | None:
+    if value is None:
+        return math.nan
+    if isinstance(value, str):
+        text = value.strip()
+        if text in missing:
+            return math.nan
+        try:
+            # float() also takes underscores, which no data file means
+            return None if "_" in text else float(text)
+        except ValueError:
+            return None
+    try:
+        return float(value)
+    except OverflowError:
+        # so does every format that writes numbers as text
+        return math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError):
+        return None
+
+
+_TRUTH = {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "1": 1.0, "1.0": 1.0}
+_TRUTH |= {"false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0, "0": 0.0, "0.0": 0.0}
+
+
+def _boolean(value: Any, missing: frozenset[str]) -> float | None:
+    if value is None:
+        return math.nan
+    if isinstance(value, str):
+        text = value.strip()
+        return math.nan if text in missing else _TRUTH.get(text.lower())
+    number = _number(value, missing)
+    return number if number in (0.0, 1.0) or (number is not None and math.isnan(number)) else None
+
+
+def _timestamp(value: Any, missing: frozenset[str]) -> float | None:
+    import datetime as dt
+
+    if value is None:
+        return math.nan
+    if isinstance(value, str):
+        text = value.strip()
+        if text in missing:
+            return math.nan
+        try:
+            value = dt.datetime.fromisoformat(text)
+        except ValueError:
+            return None
+    if isinstance(value, dt.datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+        return float((aware - _EPOCH) // dt.timedelta(microseconds=1))
+    if isinstance(value, dt.date):
+        return (value.toordinal() - 719_163) * _DAY
+    return math.nan if isinstance(value, float) and math.isnan(value) else None
+
+
+def _epoch() -> Any:
+    import datetime as dt
+
+    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+_EPOCH = _epoch()
+_CELLS: dict[str, Callable[[Any, frozenset[str]], float | None]] = {
+    "numeric": _number,
+    "boolean": _boolean,
+    "timestamp": _timestamp,
+}
