@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from scorekit import render_manifest
 from scorekit.terminal import terminal
-from scorekit.training.card import METRIC_NAMES
 from scorekit.training.reproduce import Reproduction
 from scorekit.training.train import Training
 
@@ -56,61 +56,15 @@ def _head(training: Training) -> list[str]:
     place = "champion" if training.champion else "not the champion; --promote or `models promote` makes it so"
     lines = [
         f"[bold]trained[/] [bold]{escape(manifest.name)}:{manifest.version}[/] ({place}) in {seconds:.1f} s",
-        f"  target    {escape(manifest.target)}: {_task(training)}",
-        f"  rows      {_rows(training)}",
+        f"  target    {escape(manifest.target)}: {render_manifest.task(manifest, training.why_task)}",
+        f"  rows      {render_manifest.rows(manifest)}",
     ]
-    return [*lines, f"  scored by {_engine(training)}"]
-
-
-def _task(training: Training) -> str:
-    from rich.markup import escape
-
-    manifest = training.manifest
-    why = escape(training.why_task)
-    if manifest.task == "regression":
-        return f"regression ({why})"
-    if manifest.task == "multiclass":
-        return f"{len(manifest.classes)} classes ({why})"
-    return f"two classes ({why}); the score speaks for [bold]{escape(str(manifest.positive))}[/]"
-
-
-def _rows(training: Training) -> str:
-    described = training.manifest.training
-    text = f"{described.rows:,} to learn from, {described.columns:,} features"
-    return f"{text}, {described.holdout_rows:,} kept back" if described.holdout_rows else text
-
-
-def _engine(training: Training) -> str:
-    from rich.markup import escape
-
-    scoring = training.manifest.scoring
-    if scoring.proof is None:
-        return f"[yellow]scikit-learn[/]: {escape(scoring.not_lowered or '')}"
-    return (
-        f"the compiled model, proved on {scoring.proof.rows:,} rows "
-        f"(largest relative difference {scoring.proof.largest_difference:.1e})"
-    )
+    return [*lines, f"  scored by {render_manifest.engine(manifest)}"]
 
 
 def _metrics(training: Training) -> list[RenderableType]:
-    from rich.table import Table
-
-    metrics = training.manifest.metrics
-    columns = [(f"{metrics.folds} folds", metrics.cross_validated), ("holdout", metrics.holdout)]
-    shown = [(title, values) for title, values in columns if values is not None]
-    if not shown:
-        return ["  not measured on rows it had not seen"]
-    table = Table(box=None, pad_edge=True, padding=(0, 2))
-    table.add_column("metric")
-    for title, _ in shown:
-        table.add_column(title, justify="right")
-    for name in dict.fromkeys(name for _, values in shown for name in values):
-        table.add_row(METRIC_NAMES.get(name, name), *(_number(values.get(name)) for _, values in shown))
-    return ["", table]
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    table = render_manifest.metrics_table(training.manifest.metrics)
+    return ["", table] if table is not None else ["  not measured on rows it had not seen"]
 
 
 def _search(training: Training) -> list[str]:

@@ -61,7 +61,7 @@ class Feature(BaseModel):
         engine then sees pandas ``category`` instead of ``str``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     kind: Kind
@@ -77,6 +77,17 @@ class Feature(BaseModel):
         """Whether the decoded column is codes rather than floats."""
         return self.kind in ("category", "text")
 
+    @property
+    def span(self) -> str:
+        """The range as people write it: ``18 to 95``; empty where there is none."""
+        if self.minimum is None or self.maximum is None:
+            return ""
+        if self.kind == "timestamp":
+            import numpy as np
+
+            return f"{np.datetime64(int(self.minimum), 'us')} to {np.datetime64(int(self.maximum), 'us')}"
+        return f"{self.minimum:g} to {self.maximum:g}"
+
 
 class Schema(BaseModel):
     """The features of a model, in the order the model was trained on.
@@ -88,7 +99,7 @@ class Schema(BaseModel):
         Strings that mean "missing" in every format, beside null and the empty string.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, ignored_types=(cached_property,))
 
     features: tuple[Feature, ...]
     na_values: tuple[str, ...] = ()

@@ -26,10 +26,23 @@ COMPILED_DIR = "compiled"
 Task = Literal["binary", "multiclass", "regression"]
 Label = str | bool | int | float
 
+METRIC_NAMES = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+    "ks": "KS",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "accuracy": "accuracy",
+    "r2": "R²",
+    "mae": "MAE",
+    "rmse": "RMSE",
+}
+"""What people call the metrics of a manifest."""
+
 
 class _Part(BaseModel):
     # A metric may be NaN, and JSON has no word for it.
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, ser_json_inf_nan="strings")
 
 
 class FileEntry(_Part):
@@ -196,6 +209,17 @@ class Manifest(_Part):
     environment: Environment
     files: dict[str, FileEntry] = Field(default_factory=dict)
     digest: str = ""
+
+    @property
+    def estimator(self) -> str:
+        """What was fitted: a short name, an import path, or ``MODULE:FACTORY``."""
+        return str(self.recipe.get("pipeline") or self.recipe.get("estimator") or "unknown")
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Parameters the estimator was given, and those that a search chose."""
+        chosen = (self.recipe.get("search") or {}).get("chosen") or {}
+        return {**(self.recipe.get("params") or {}), **chosen}
 
     def sealed(self, version: int, files: Mapping[str, FileEntry]) -> Manifest:
         """The manifest of a version about to be published, with its digest."""

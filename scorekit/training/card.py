@@ -5,20 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from scorekit.schema import Feature
-from scorekit.store.manifest import Manifest
-
-METRIC_NAMES = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
-    "ks": "KS",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "accuracy": "accuracy",
-    "r2": "R²",
-    "mae": "MAE",
-    "rmse": "RMSE",
-}
-"""What people call the metrics of a manifest."""
+from scorekit.store.manifest import METRIC_NAMES, Manifest
 
 _MOST_FEATURES = 200
 _MOST_LEVELS = 8
@@ -64,12 +51,8 @@ def _what(manifest: Manifest) -> str:
 
 
 def _model(manifest: Manifest) -> str:
-    recipe = manifest.recipe
-    named = recipe.get("pipeline") or recipe.get("estimator") or "boosting"
-    params = dict(recipe.get("params", {}))
-    params |= (recipe.get("search") or {}).get("chosen") or {}
-    shown = ", ".join(f"{name}={value}" for name, value in params.items())
-    return f"`{named}` with {shown}" if shown else f"`{named}`"
+    shown = ", ".join(f"{name}={value}" for name, value in manifest.params.items())
+    return f"`{manifest.estimator}` with {shown}" if shown else f"`{manifest.estimator}`"
 
 
 def _data(manifest: Manifest) -> str:
@@ -126,13 +109,7 @@ def _range(feature: Feature) -> str:
         shown = ", ".join(_cell(level) for level in feature.levels[:_MOST_LEVELS])
         more = len(feature.levels) - _MOST_LEVELS
         return f"{shown} and {more} more" if more > 0 else shown
-    if feature.minimum is None or feature.maximum is None:
-        return ""
-    if feature.kind == "timestamp":
-        import numpy as np
-
-        return f"{np.datetime64(int(feature.minimum), 'us')} to {np.datetime64(int(feature.maximum), 'us')}"
-    return f"{feature.minimum:g} to {feature.maximum:g}"
+    return feature.span
 
 
 def _limits(manifest: Manifest) -> str:

@@ -1,0 +1,72 @@
+"""What people see of a manifest, wherever it is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scorekit.store.manifest import METRIC_NAMES, Manifest, Metrics
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def text(value: object) -> str:
+    """A value for a person: its brackets are no markup, and it steers no terminal."""
+    from rich.markup import escape
+
+    return escape("".join(char if char.isprintable() else " " for char in str(value)))
+
+
+def task(manifest: Manifest, why: str = "") -> str:
+    """What the target was taken for."""
+    reason = f" ({text(why)})" if why else ""
+    if manifest.task == "regression":
+        return f"regression{reason}"
+    if manifest.task == "multiclass":
+        return f"{len(manifest.classes)} classes{reason}"
+    return f"two classes{reason}; the score speaks for [bold]{text(manifest.positive)}[/]"
+
+
+def rows(manifest: Manifest) -> str:
+    """How many rows it was trained and measured on."""
+    described = manifest.training
+    learned = f"{described.rows:,} to learn from, {described.columns:,} features"
+    return f"{learned}, {described.holdout_rows:,} kept back" if described.holdout_rows else learned
+
+
+def engine(manifest: Manifest) -> str:
+    """What scores it, and how far that was proved."""
+    scoring = manifest.scoring
+    if scoring.proof is None:
+        return f"[yellow]scikit-learn[/]: {text(scoring.not_lowered or '')}"
+    return (
+        f"the compiled model, proved on {scoring.proof.rows:,} rows "
+        f"(largest relative difference {scoring.proof.largest_difference:.1e})"
+    )
+
+
+def metrics_table(metrics: Metrics) -> Table | None:
+    """How good it is; None if that was not measured."""
+    from rich.table import Table
+
+    columns = [(f"{metrics.folds} folds", metrics.cross_validated), ("holdout", metrics.holdout)]
+    shown = [(title, values) for title, values in columns if values is not None]
+    if not shown:
+        return None
+    table = Table(box=None, pad_edge=True, padding=(0, 2))
+    table.add_column("metric")
+    for title, _ in shown:
+        table.add_column(title, justify="right")
+    for name in dict.fromkeys(name for _, values in shown for name in values):
+        table.add_row(metric_name(name), *(number(values.get(name)) for _, values in shown))
+    return table
+
+
+def metric_name(name: str) -> str:
+    """What people call a metric."""
+    return METRIC_NAMES.get(name, name)
+
+
+def number(value: float | None) -> str:
+    """A metric to four digits."""
+    return "" if value is None else f"{value:.4g}"
