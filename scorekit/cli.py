@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
@@ -57,6 +57,7 @@ GROUPS: dict[str, tuple[str, str, dict[str, Entry]]] = {
             "rollback": Entry("models:rollback", "Point an alias at what it pointed at before."),
             "history": Entry("models:history", "Show who moved an alias, when and why."),
             "diff": Entry("models:diff", "Show how two versions differ."),
+            "keygen": Entry("models:keygen", "Make a pair of Ed25519 keys to sign with."),
             "sign": Entry("models:sign", "Sign a version with an Ed25519 key."),
         },
     ),
@@ -105,18 +106,32 @@ def load_command(name: str, entry: Entry) -> Any:
 
 def _command(name: str, function: Any) -> Any:
     single = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    single.command(name, context_settings={"auto_envvar_prefix": ENVIRONMENT})(function)
-    return typer.main.get_command(single)
+    single.command(name)(function)
+    command = typer.main.get_command(single)
+    for parameter in command.params:
+        option = max(parameter.opts, key=len)
+        if option.startswith("--"):
+            # by the option's name; Click would take the parameter's, such as as_json
+            parameter.envvar = f"{ENVIRONMENT}_{option[2:].replace('-', '_').upper()}"
+    return command
 
 
 def _configure(ctx: typer.Context, value: Path | None) -> Path | None:
     settings = config.load(value)
-    command = _canonical(ctx.info_name or "")
-    settings.check_tables([*COMMANDS, *GROUPS])
-    settings.check_options(command, option_names(ctx.command))
+    table = _table_of(ctx)
+    settings.check_tables([*map(_canonical, COMMANDS), *GROUPS])
+    if table in settings.values:
+        in_group = GROUPS[table][2] if table in GROUPS else None
+        settings.check_options(table, _options_of(in_group) if in_group else option_names(ctx.command))
     ctx.meta[config.CONFIG_META] = value
-    ctx.default_map = {**settings.for_command(command), **(ctx.default_map or {})}
+    ctx.default_map = {**settings.for_command(table), **(ctx.default_map or {})}
     return value
+
+
+def _table_of(ctx: typer.Context) -> str:
+    """Name of a command's table in ``scorekit.toml``; the commands of a group share the group's."""
+    group = ctx.parent.info_name if ctx.parent is not None else None
+    return group if group in GROUPS else _canonical(ctx.info_name or "")
 
 
 def _canonical(command: str) -> str:
@@ -132,12 +147,11 @@ def option_names(command: Any) -> set[str]:
 def all_option_names() -> set[str]:
     """Names of the options of every command; imports all of them."""
     tables = [COMMANDS, *(entries for _, _, entries in GROUPS.values())]
-    return {
-        option
-        for entries in tables
-        for name, entry in entries.items()
-        for option in option_names(load_command(name, entry))
-    }
+    return {option for entries in tables for option in _options_of(entries)}
+
+
+def _options_of(entries: Mapping[str, Entry]) -> set[str]:
+    return {option for name, entry in entries.items() for option in option_names(load_command(name, entry))}
 
 
 def _quiet(value: bool) -> bool:  # noqa: FBT001 - Typer calls it with the option's value

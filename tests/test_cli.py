@@ -37,6 +37,23 @@ def test_every_option_says_what_it_does(name: str, entry: Entry) -> None:
             assert parameter.help, f"{name} {parameter.opts[0]}"
 
 
+@pytest.mark.parametrize(("name", "entry"), ENTRIES)
+def test_every_option_has_a_variable_of_its_name(name: str, entry: Entry) -> None:
+    for parameter in load_command(name, entry).params:
+        option = max(parameter.opts, key=len)
+        if option.startswith("--"):
+            assert parameter.envvar == "SCOREKIT_" + option[2:].upper().replace("-", "_")
+
+
+def test_an_option_of_the_environment_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCOREKIT_JSON", "true")
+    monkeypatch.setenv("SCOREKIT_STORE", str(tmp_path))
+    assert run(["doctor"]) == 0
+    assert store_of(capsys) == f"{tmp_path} (environment)"
+
+
 def test_each_exit_code_has_one_meaning() -> None:
     meanings: dict[int, str] = {}
     for error in all_errors():
@@ -118,6 +135,10 @@ def test_settings_come_from_option_environment_file_default_in_this_order(
         ('\nstoer = "x"\n', "scorekit.toml:2: no such setting: stoer"),
         ("[score-batch]\nthreads = 1\nchunk_row = 5\n", "scorekit.toml:3: no such setting: chunk_row"),
         ("[scorebatch]\n", "scorekit.toml:1: no such setting: scorebatch"),
+        (
+            "[score]\nthreads = 1\n",
+            "scorekit.toml:1: no such setting: score\nhint: did you mean score-batch?",
+        ),
         ("store = \n", "scorekit.toml is not valid TOML: Invalid value (at line 1"),
     ],
 )

@@ -24,6 +24,8 @@ LAYERS: dict[str, int] = {
     "scoring": 2,
     "model": 2,
     "batch": 3,
+    "versions": 3,
+    "comparison": 3,
     "training": 3,
     "doctor": 3,
     "terminal": 4,

@@ -16,6 +16,7 @@ ModelOption = Annotated[
         "--model", "-m", help="Model: NAME, NAME:VERSION or NAME@ALIAS. May be left out while there is one."
     ),
 ]
+ReferenceArgument = Annotated[str, typer.Argument(metavar="MODEL", help="NAME, NAME:VERSION or NAME@ALIAS.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who does it, for the history. Default: you.")]
 WhyOption = Annotated[str, typer.Option("--why", help="Why, for the history.")]

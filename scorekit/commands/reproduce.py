@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from scorekit.commands.options import AllowMismatchOption, JsonOption, StoreOption
+from scorekit.commands.options import AllowMismatchOption, JsonOption, ReferenceArgument, StoreOption
 
 
 def reproduce(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME, NAME:VERSION or NAME@ALIAS.")],
+    model: ReferenceArgument,
     *,
     data: Annotated[
         list[str] | None,

@@ -32,12 +32,13 @@ def check_name(name: str) -> str:
     UsageError
         If it is not: letters, digits, dots, dashes and underscores, first a letter or digit.
     """
-    if not NAME.fullmatch(name):
-        raise UsageError(
-            f"not a model name: {name!r}",
-            hint="use letters, digits, '.', '-' and '_', beginning with a letter or digit",
-        )
-    return name
+    if NAME.fullmatch(name):
+        return name
+    bare = re.split("[:@]", name)[0]
+    hint = "use letters, digits, '.', '-' and '_', beginning with a letter or digit"
+    if NAME.fullmatch(bare):
+        hint = f"the name alone is {bare}"
+    raise UsageError(f"not a model name: {name!r}", hint=hint)
 
 
 def check_alias(alias: str) -> str:

@@ -102,7 +102,7 @@ class Store:
         """
         name, version, alias = parse(reference if reference is not None else self._only_name())
         if version is None:
-            return Ref(name, self._record(name, alias).version)
+            return Ref(name, self.alias(name, alias).version)
         if not self._objects.exists(f"{name}/{version}/{MANIFEST_FILE}"):
             raise self._no_version(Ref(name, version))
         return Ref(name, version)
@@ -152,6 +152,24 @@ class Store:
             signing = signatures.check(data, *self._signature(ref), trusted=trusted)
             signatures.require(signing, trusted, self._place(ref, MANIFEST_FILE))
         return self._parsed(ref, data)
+
+    def inspect(self, ref: Ref) -> tuple[Manifest, Signing]:
+        """A version's manifest as it is looked at before it is trusted, and what its signatures are worth.
+
+        Unlike ``manifest`` it hands out what nobody, or nobody who is trusted, has signed:
+        whoever signs has to read it first. Nothing is scored by it.
+
+        Raises
+        ------
+        ModelNotFound, TamperedError, VersionMismatch
+            As ``manifest`` has it; also for a trusted key's signature that does not hold.
+        """
+        data = self._manifest_bytes(ref)
+        trusted = signatures.trusted_keys()
+        signing = signatures.check(data, *self._signature(ref), trusted=trusted)
+        if signing.standing == "broken":
+            signatures.require(signing, trusted, self._place(ref, MANIFEST_FILE))
+        return self._parsed(ref, data), signing
 
     def read(self, ref: Ref, manifest: Manifest, path: str) -> bytes:
         """A file of a version, its size and hash checked.
@@ -299,6 +317,16 @@ class Store:
 
     def aliases(self, name: str) -> dict[str, AliasRecord]:
         """Every alias of a model."""
+        return {alias: self.alias(name, alias) for alias in self.alias_names(name)}
+
+    def alias_names(self, name: str) -> list[str]:
+        """Names of a model's aliases, sorted.
+
+        Raises
+        ------
+        ModelNotFound
+            If there is no such model.
+        """
         check_name(name)
         found = [file.removesuffix(".json") for file in self._objects.names(f"{name}/aliases")]
         found = [alias for alias in found if NAME.fullmatch(alias)]
@@ -306,7 +334,28 @@ class Store:
             found.append(CHAMPION)
         if not found:
             raise self._no_model(name)
-        return {alias: self._record(name, alias) for alias in sorted(found)}
+        return sorted(found)
+
+    def alias(self, name: str, alias: str = CHAMPION) -> AliasRecord:
+        """Where an alias points, and every move it made.
+
+        Raises
+        ------
+        ModelNotFound
+            If there is no such model or alias.
+        """
+        path = _alias_path(check_name(name), check_alias(alias))
+        try:
+            return AliasRecord.from_bytes(self._objects.get(path), self._objects.place(path))
+        except FileNotFoundError:
+            record = self._implied(name, alias)
+        if record is not None:
+            return record
+        if not self.versions(name):
+            raise self._no_model(name)
+        raise ModelNotFound(
+            f"{name} has no alias {alias}, only {_some(self.alias_names(name))}", hint=_LIST_HINT
+        )
 
     def promote(self, ref: Ref, alias: str = CHAMPION, *, by: str, why: str = "") -> AliasRecord:
         """Point an alias at a version, which has to hold.
@@ -330,7 +379,7 @@ class Store:
         ModelNotFound
             If there is no such alias, or the version is gone.
         """
-        current = self._record(name, alias)
+        current = self.alias(name, alias)
         move = aliases.entry(0, by=by, why=why)
 
         def back(record: AliasRecord | None) -> AliasRecord:
@@ -348,7 +397,7 @@ class Store:
         ModelNotFound
             If there is no such model or alias.
         """
-        return self._record(name, alias).history
+        return self.alias(name, alias).history
 
     def _move(self, name: str, alias: str, move: AliasEntry) -> AliasRecord:
         return self._change(name, alias, lambda record: record.moved(move) if record else aliases.new(move))
@@ -367,18 +416,6 @@ class Store:
 
         self._objects.swap(path, replace)
         return made[-1]
-
-    def _record(self, name: str, alias: str) -> AliasRecord:
-        path = _alias_path(check_name(name), check_alias(alias))
-        try:
-            return AliasRecord.from_bytes(self._objects.get(path), self._objects.place(path))
-        except FileNotFoundError:
-            record = self._implied(name, alias)
-        if record is not None:
-            return record
-        if not self.versions(name):
-            raise self._no_model(name)
-        raise ModelNotFound(f"{name} has no alias {alias}, only {_some(self.aliases(name))}", hint=_LIST_HINT)
 
     def _implied(self, name: str, alias: str) -> AliasRecord | None:
         """The first version is champion until somebody says otherwise.

@@ -1,0 +1,512 @@
+"""What people see of versions, and what programs do."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from scorekit.comparison import ABSENT, Change, Comparison, Measured
+from scorekit.render_manifest import engine, metric_name, metrics_table, number, rows, task, text
+from scorekit.store.manifest import Manifest
+from scorekit.store.references import Ref
+from scorekit.store.signatures import KeyPair, Signing, Standing
+from scorekit.store.verification import Verification
+from scorekit.terminal import terminal
+from scorekit.versions import AliasHistory, Checked, Headline, Listed, ModelVersions, Overview, Version
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+_NEWEST = 10
+"""Versions of a model that are shown unless the model is named."""
+
+_MANY = 10
+"""Metrics below it are shown to as many places, one below the other."""
+
+_MOST_INPUTS = 40
+_MOST_LEVELS = 6
+_MOST_CHANGES = 15
+"""Differences of one topic that are shown; ``--json`` has all, as it has for the others."""
+
+_SIGNED: dict[Standing, str] = {
+    "valid": "[green]yes[/]",
+    "unchecked": "yes",
+    "unsigned": "no",
+    "untrusted": "[yellow]untrusted[/]",
+    "broken": "[red]broken[/]",
+}
+_STANDING: dict[Standing, str] = {
+    "valid": "signed by a key that is trusted here",
+    "unchecked": "signed, and not checked: SCOREKIT_TRUSTED_KEYS is not set",
+    "unsigned": "not signed",
+    "untrusted": "[yellow]signed, but by no key that is trusted here[/]",
+    "broken": "[red]the signature does not hold[/]",
+}
+
+
+# What there is -----------------------------------------------------------------------
+
+
+def show_overview(overview: Overview, *, whole: bool, as_json: bool) -> None:
+    """Show the versions there are on stdout, the newest ones unless it is to be the whole list."""
+    if as_json:
+        terminal.answer_json(_overview_json(overview))
+    elif not overview.models:
+        terminal.show(
+            f"no models in {text(overview.store)} yet", "  next: scorekit train DATA --target COLUMN"
+        )
+    else:
+        terminal.answer(*_overview(overview, whole=whole))
+
+
+def _overview_json(overview: Overview) -> dict[str, Any]:
+    models = [
+        {
+            "name": model.name,
+            "aliases": model.aliases,
+            "problems": list(model.problems),
+            "versions": [_listed_json(row) for row in model.versions],
+        }
+        for model in overview.models
+    ]
+    return {"store": overview.store, "models": models}
+
+
+def _listed_json(row: Listed) -> dict[str, Any]:
+    summary = row.summary
+    return {
+        **_ref_json(row.ref),
+        "aliases": list(row.aliases),
+        "created": summary.created if summary else None,
+        "task": summary.task if summary else None,
+        "estimator": summary.estimator if summary else None,
+        "metric": _headline_json(summary.headline) if summary and summary.headline else None,
+        "engine": summary.engine if summary else None,
+        "digest": summary.digest if summary else None,
+        "signing": _signing_json(row.signing) if row.signing else None,
+        "problem": row.problem,
+    }
+
+
+def _ref_json(ref: Ref) -> dict[str, Any]:
+    return {"model": str(ref), "name": ref.name, "version": ref.version}
+
+
+def _headline_json(headline: Headline) -> dict[str, Any]:
+    value = _finite(headline.value)
+    return {"name": headline.name, "value": value, "measured_on": headline.measured_on}
+
+
+def _signing_json(signing: Signing) -> dict[str, Any]:
+    return {"standing": signing.standing, "keys": list(signing.keys)}
+
+
+def _finite(value: float | None) -> float | None:
+    """A number that JSON has."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _overview(overview: Overview, *, whole: bool) -> list[RenderableType]:
+    signed = overview.trusting or any(
+        row.signing is not None and row.signing.standing != "unsigned"
+        for model in overview.models
+        for row in model.versions
+    )
+    parts: list[RenderableType] = []
+    for model in overview.models:
+        shown = model.versions if whole else _newest(model)
+        parts += ["", *_model_part(model, shown, signed=signed)]
+    return parts[1:]
+
+
+def _newest(model: ModelVersions) -> Sequence[Listed]:
+    """The newest versions, and the older ones that an alias points at."""
+    older = [row for row in model.versions[_NEWEST:] if row.aliases]
+    return [*model.versions[:_NEWEST], *older]
+
+
+def _model_part(model: ModelVersions, shown: Sequence[Listed], *, signed: bool) -> list[RenderableType]:
+    headlines = [row.summary.headline for row in shown if row.summary and row.summary.headline]
+    names = {headline.name for headline in headlines}
+    title = metric_name(names.pop()) if len(names) == 1 else "metric"
+    table = _table("version", "created", "estimator", title, "on", "engine", "aliases")
+    for column in (0, 3):
+        table.columns[column].justify = "right"
+    for column in (0, 1, 3, 4, 5):
+        table.columns[column].no_wrap = True
+    if signed:
+        table.add_column("signed", no_wrap=True)
+    for row in shown:
+        table.add_row(*_row(row, named=title == "metric"), *([_signed(row)] if signed else []))
+    parts: list[RenderableType] = [f"[bold]{text(model.name)}[/]", table]
+    hidden = len(model.versions) - len(shown)
+    if hidden:
+        parts.append(f"[dim]and {hidden:,} older: scorekit models list {text(model.name)}[/]")
+    problems = [row.problem for row in shown if row.problem] + list(model.problems)
+    return parts + [f"[red]broken:[/] {text(problem)}" for problem in problems]
+
+
+def _row(row: Listed, *, named: bool) -> list[str]:
+    aliases = f"[bold]{text(', '.join(row.aliases))}[/]"
+    if row.summary is None:
+        return [str(row.ref.version), "", "[red]broken[/]", "", "", "", aliases]
+    summary = row.summary
+    slow = summary.engine == "reference"
+    return [
+        str(row.ref.version),
+        text(summary.created[:10]),
+        text(_class_name(summary.estimator)),
+        *_measured(summary.headline, named=named),
+        f"[yellow]{summary.engine}[/]" if slow else summary.engine,
+        aliases,
+    ]
+
+
+def _class_name(estimator: str) -> str:
+    """An import path takes the room of all other columns, and its end says it."""
+    return estimator if ":" in estimator else estimator.rpartition(".")[2]
+
+
+def _measured(headline: Headline | None, *, named: bool) -> tuple[str, str]:
+    if headline is None:
+        return "[dim]–[/]", ""
+    value = f"{headline.value:.4f}" if abs(headline.value) < _MANY else number(headline.value)
+    where = "holdout" if headline.measured_on == "holdout" else f"{headline.folds} folds"
+    return (f"{metric_name(headline.name)} {value}" if named else value), f"[dim]{where}[/]"
+
+
+def _signed(row: Listed) -> str:
+    return _SIGNED[row.signing.standing] if row.signing else ""
+
+
+def _time(written: str) -> str:
+    return text(written[:16].replace("T", " "))
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+# One version -------------------------------------------------------------------------
+
+
+def show_version(version: Version, *, as_json: bool) -> None:
+    """Show what a version says of itself on stdout."""
+    if as_json:
+        terminal.answer_json(
+            {
+                **_ref_json(version.ref),
+                "store": version.store,
+                "aliases": list(version.aliases),
+                "signing": _signing_json(version.signing),
+                "manifest": version.manifest.model_dump(mode="json"),
+            }
+        )
+        return
+    aliases = f"  ({text(', '.join(version.aliases))})" if version.aliases else ""
+    metrics = metrics_table(version.manifest.metrics)
+    measured = "  not measured on rows it had not seen" if metrics is None else metrics
+    terminal.answer(
+        f"[bold]{text(str(version.ref))}[/]{aliases}",
+        _facts(version),
+        "",
+        measured,
+        "",
+        *_inputs(version.manifest),
+    )
+
+
+def show_card(ref: Ref, card: str, *, as_json: bool) -> None:
+    """Show a model card on stdout: drawn on a terminal, else as the file is."""
+    if as_json:
+        terminal.answer_json({**_ref_json(ref), "card": card})
+    elif sys.stdout.isatty():
+        from rich.markdown import Markdown
+
+        terminal.answer(Markdown(card), wrap=True)
+    else:
+        terminal.answer_file(card)
+
+
+def _facts(version: Version) -> Table:
+    manifest = version.manifest
+    facts = [
+        ("target", f"{text(manifest.target)}: {task(manifest)}"),
+        ("estimator", _estimator(manifest)),
+        ("rows", rows(manifest)),
+        *(("data", f"{text(file.uri)} [dim]{_short(file.sha256)}[/]") for file in manifest.training.files),
+        ("scored by", engine(manifest)),
+        ("made", _made(manifest)),
+        ("files", _files(manifest)),
+        ("digest", manifest.digest),
+        ("signature", "\n".join([_STANDING[version.signing.standing], *version.signing.keys])),
+    ]
+    table = _grid()
+    for name, fact in facts:
+        table.add_row("", name, fact)
+    return table
+
+
+def _grid() -> Table:
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _estimator(manifest: Manifest) -> str:
+    params = ", ".join(f"{name}={value}" for name, value in manifest.params.items())
+    return text(f"{manifest.estimator} with {params}" if params else manifest.estimator)
+
+
+def _made(manifest: Manifest) -> str:
+    made = manifest.environment
+    packages = ", ".join(f"{name} {version}" for name, version in made.packages.items())
+    where = f"{_time(manifest.created)} UTC with Python {made.python}, {packages} on {made.platform}"
+    if made.git_commit is None:
+        return text(where)
+    dirty = " with changes that were not committed" if made.git_dirty else ""
+    return text(f"{where}; git commit {_short(made.git_commit)}{dirty}")
+
+
+def _files(manifest: Manifest) -> str:
+    from rich.filesize import decimal
+
+    return text(", ".join(f"{name} ({decimal(entry.size)})" for name, entry in manifest.files.items()))
+
+
+def _inputs(manifest: Manifest) -> list[RenderableType]:
+    features = manifest.inputs.features
+    table = _table("input", "kind", "in training", "missing")
+    for feature in features[:_MOST_INPUTS]:
+        seen = _some(feature.levels) if feature.kind == "category" else feature.span
+        table.add_row(text(feature.name), feature.kind, text(seen), "yes" if feature.nullable else "no")
+    more = len(features) - _MOST_INPUTS
+    return [table, f"[dim]and {more:,} more inputs; --json has all[/]"] if more > 0 else [table]
+
+
+def _some(values: Sequence[object]) -> str:
+    shown = ", ".join(map(str, values[:_MOST_LEVELS]))
+    more = len(values) - _MOST_LEVELS
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def _short(digest: str) -> str:
+    return f"{digest[:12]}…"
+
+
+# Whether versions hold ---------------------------------------------------------------
+
+
+def show_checked(checked: Checked, *, as_json: bool) -> None:
+    """Show what holds and what does not on stdout."""
+    if as_json:
+        versions = [_verification_json(version) for version in checked.versions]
+        ok = not checked.problems
+        terminal.answer_json(
+            {"store": checked.store, "ok": ok, "versions": versions, "aliases": list(checked.aliases)}
+        )
+        return
+    for version in checked.versions:
+        terminal.answer(*_verification(version))
+    for problem in checked.aliases:
+        terminal.answer(f"[red]broken[/]  {text(problem)}")
+
+
+def _verification(version: Verification) -> list[str]:
+    name = f"[bold]{text(str(version.ref))}[/]"
+    if version.ok:
+        return [f"[green]holds[/]   {name}: {_holding(version)}"]
+    return [f"[red]broken[/]  {name}: {text(problem)}" for problem in version.problems]
+
+
+def _holding(version: Verification) -> str:
+    return f"{len(version.files)} files, {_STANDING[version.signing.standing]}"
+
+
+def _verification_json(version: Verification) -> dict[str, Any]:
+    return {
+        **_ref_json(version.ref),
+        "ok": version.ok,
+        "digest": version.digest,
+        "files": [{"path": file.path, "state": file.state, "size": file.size} for file in version.files],
+        "signing": _signing_json(version.signing),
+        "problems": list(version.problems),
+    }
+
+
+# Aliases -----------------------------------------------------------------------------
+
+
+def show_move(moved: AliasHistory, *, as_json: bool) -> None:
+    """Say where an alias points now, on stderr, or as one JSON object on stdout."""
+    last = moved.moves[-1]
+    if as_json:
+        move = last.model_dump(mode="json")
+        terminal.answer_json(
+            {"name": moved.name, "alias": moved.alias, "version": moved.version, "move": move}
+        )
+        return
+    before = {None: "is new", moved.version: "did so already"}.get(
+        last.from_version, f"pointed at version {last.from_version}"
+    )
+    alias = f"{text(moved.name)}@{text(moved.alias)}"
+    terminal.show(f"[bold]{alias}[/] points at version [bold]{moved.version}[/] ({before})")
+
+
+def show_history(history: AliasHistory, *, as_json: bool) -> None:
+    """Show every move of an alias on stdout."""
+    if as_json:
+        moves = [move.model_dump(mode="json") for move in history.moves]
+        terminal.answer_json(
+            {"name": history.name, "alias": history.alias, "version": history.version, "history": moves}
+        )
+        return
+    alias = f"[bold]{text(history.name)}@{text(history.alias)}[/]"
+    if not history.moves:
+        terminal.answer(f"{alias} points at version {history.version}, the first; nobody moved it")
+        return
+    table = _table("when (UTC)", "version", "by", "why")
+    for move in history.moves:
+        step = f"{move.from_version} → {move.to_version}" if move.from_version else f"→ {move.to_version}"
+        table.add_row(_time(move.at), step, text(move.by), text(move.why))
+    table.columns[1].justify = "right"
+    terminal.answer(alias, table)
+
+
+# Differences -------------------------------------------------------------------------
+
+
+def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
+    """Show how two versions differ on stdout."""
+    if as_json:
+        terminal.answer_json(_comparison_json(comparison))
+        return
+    a, b = text(str(comparison.a)), text(str(comparison.b))
+    if comparison.same:
+        terminal.answer(f"[bold]{a}[/] and [bold]{b}[/] do not differ")
+        return
+    table = _table("", a, b, "")
+    table.add_row("created (UTC)", *(_time(created) for created in comparison.created))
+    for topic in dict.fromkeys(change.topic for change in comparison.changes):
+        _add_topic(table, topic, [change for change in comparison.changes if change.topic == topic])
+    _add_metrics(table, comparison.metrics)
+    terminal.answer(table)
+    if comparison.metrics and not comparison.comparable:
+        terminal.answer("[yellow]The metrics are not of the same rows.[/]")
+
+
+def _comparison_json(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "a": str(comparison.a),
+        "b": str(comparison.b),
+        "store": comparison.store,
+        "same": comparison.same,
+        "differences": [_change_json(change) for change in comparison.changes],
+        "metrics": [_measured_json(metric) for metric in comparison.metrics],
+        "metrics_of_the_same_rows": comparison.comparable,
+    }
+
+
+def _change_json(change: Change) -> dict[str, Any]:
+    sides = {"a": change.a, "b": change.b}
+    there = {side: value for side, value in sides.items() if value is not ABSENT}
+    return {"topic": change.topic, "what": change.what, **there}
+
+
+def _measured_json(metric: Measured) -> dict[str, Any]:
+    values = {"a": _finite(metric.a), "b": _finite(metric.b)}
+    return {"measured_on": metric.measured_on, "name": metric.name, **values}
+
+
+def _add_topic(table: Table, topic: str, changes: Sequence[Change]) -> None:
+    table.add_row(f"[bold]{topic}[/]")
+    for change in changes[:_MOST_CHANGES]:
+        table.add_row(f"  {text(change.what)}", *_sides(change.a, change.b))
+    more = len(changes) - _MOST_CHANGES
+    if more > 0:
+        table.add_row(f"  [dim]and {more:,} more; --json has all[/]")
+
+
+def _sides(a: object, b: object) -> tuple[str, str]:
+    """Both values; of two lists what only one of them has."""
+    if not isinstance(a, list) or not isinstance(b, list):
+        return _value(a), _value(b)
+    only = [value for value in a if value not in b], [value for value in b if value not in a]
+    if not any(only):
+        return _value(a), _value(b)
+    return _only(only[0], len(a)), _only(only[1], len(b))
+
+
+def _only(values: Sequence[object], total: int) -> str:
+    shown = text(_some([_plain(value) for value in values]))
+    return shown if len(values) == total else f"{total:,} [dim]with[/] {shown}" if values else f"{total:,}"
+
+
+def _value(value: object) -> str:
+    if value is ABSENT:
+        return "[dim]–[/]"
+    if isinstance(value, list):
+        return text(_some([_plain(each) for each in value])) or "[dim]none[/]"
+    return text(_plain(value))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    written = str(value)
+    return _short(written) if len(written) in (40, 64) and written.isalnum() else written
+
+
+def _add_metrics(table: Table, metrics: Sequence[Measured]) -> None:
+    titles = {"cross_validated": "cross-validated", "holdout": "holdout"}
+    for measured_on, title in titles.items():
+        chosen = [metric for metric in metrics if metric.measured_on == measured_on]
+        if chosen:
+            table.add_row(f"[bold]{title}[/]")
+        for metric in chosen:
+            step = f"{metric.b - metric.a:+.4f}" if metric.a is not None and metric.b is not None else ""
+            table.add_row(
+                f"  {metric_name(metric.name)}", number(metric.a) or "–", number(metric.b) or "–", step
+            )
+
+
+# Signatures --------------------------------------------------------------------------
+
+
+def show_signed(ref: Ref, key: str, *, as_json: bool) -> None:
+    """Say what was signed, on stderr, or as one JSON object on stdout."""
+    if as_json:
+        terminal.answer_json({**_ref_json(ref), "key": key})
+        return
+    terminal.show(f"[bold]signed[/] [bold]{text(str(ref))}[/] with the key {key}")
+
+
+def show_key(pair: KeyPair, *, as_json: bool) -> None:
+    """Say where a new pair of keys is, on stderr, or as one JSON object on stdout."""
+    if as_json:
+        terminal.answer_json(
+            {"private": str(pair.private), "public": str(pair.public), "key": pair.fingerprint}
+        )
+        return
+    public = text(str(pair.public))
+    terminal.show(
+        f"[bold]made[/] the key {pair.fingerprint}",
+        f"  private   {text(str(pair.private))}: keep it secret, and sign with it",
+        f"  public    {public}: whoever scores trusts it with SCOREKIT_TRUSTED_KEYS={public}",
+        "",
+        f"  next: scorekit models sign MODEL --key {text(str(pair.private))}",
+    )
