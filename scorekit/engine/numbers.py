@@ -77,7 +77,8 @@ def _read_values(feature: Feature, array: pa.Array, out: NDArray[np.float64]) ->
         out[:] = primitive(array, kind.to_pandas_dtype())
         return
     elif pa.types.is_decimal(kind):
-        out[:] = primitive(array.cast(pa.float64()), np.float64)
+        # straight to floats decimals are not rounded to the nearest one
+        out[:] = primitive(array.cast(pa.string()).cast(pa.float64()), np.float64)
         return
     raise SchemaError(
         f"column {feature.name!r} is {kind}, but the model was trained on {feature.arrow_type}",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 from pyarrow import ipc
 
 from scorekit.tables.batches import Batch, cut, skip
-from scorekit.tables.columns import check_texts, refuse_duplicates, wanted_names
+from scorekit.tables.columns import check_values, refuse_duplicates, wanted_names
 from scorekit.tables.sources import STDIN, Source
 from scorekit.tables.spool import seekable
 
@@ -58,12 +58,11 @@ class ArrowReader:
         return ipc.open_file(self._handle, options=options)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
+        stored: Iterable[pa.RecordBatch] = self._reader
         if self._is_file:
-            for number in range(self._reader.num_record_batches):
-                yield self._reader.get_batch(number)
-        else:
-            for rows in self._reader:
-                yield rows.select(self._wanted)
+            stored = map(self._reader.get_batch, range(self._reader.num_record_batches))
+        # also for a file: pyarrow takes no fields for all of them
+        return (rows.select(self._wanted) for rows in stored)
 
     def batches(self, *, skip_rows: int = 0) -> Iterator[Batch]:
         """Batches from row ``skip_rows`` on."""
@@ -81,7 +80,7 @@ class ArrowReader:
             batch = skip(Batch(rows, row), skip_rows)
             row += rows.num_rows
             if batch is not None:
-                check_texts(self.source, batch.rows)
+                check_values(self.source, batch.rows)
                 yield from cut(batch.rows, batch.first_row, (), self._chunk_rows)
 
     def schema(self) -> pa.Schema:

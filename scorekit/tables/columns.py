@@ -45,18 +45,20 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def check_texts(source: Source, rows: pa.RecordBatch) -> None:
-    """Refuse strings that are not UTF-8, and offsets that point outside their buffer.
+def check_values(source: Source, rows: pa.RecordBatch) -> None:
+    """Refuse strings that are not UTF-8, and values that point outside their buffers.
 
     Raises
     ------
     FormatError
     """
     for field, array in zip(rows.schema, rows.columns, strict=True):
-        if is_text(field.type):
-            try:
-                array.validate(full=True)
-            except pa.ArrowInvalid as error:
+        kind = field.type
+        try:
+            array.validate(full=not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind)))
+        except pa.ArrowException as error:
+            if "UTF8" in str(error):
                 raise source.error(
                     f"column {field.name!r} holds text that is not UTF-8", hint="write it as UTF-8 again"
                 ) from error
+            raise source.error(f"column {field.name!r} is damaged", hint="copy the file again") from error

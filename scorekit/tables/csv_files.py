@@ -23,14 +23,21 @@ from scorekit.errors import FormatError
 from scorekit.tables.arrays import with_null_rows
 from scorekit.tables.batches import BadRecord, Batch, cut, skip
 from scorekit.tables.columns import refuse_duplicates, wanted_names
-from scorekit.tables.csv_records import Block, Unclosed, blocks, count_fields, records
+from scorekit.tables.csv_records import Block, blocks, count_fields, count_lines, records
 from scorekit.tables.sources import Source
 from scorekit.tables.text_input import TextInput
 
 DELIMITERS = ",;\t|"
+SAMPLE = 1 << 16
+"""Bytes from which the delimiter is found out."""
+
 _SAMPLE_RECORDS = 10
+_FIELD_LIMIT = 1 << 24
+_MOST_TRIES = 4
+"""So often a block is parsed again for a column that is not what it should be; then for all of them."""
+
 _DICTIONARY = pa.dictionary(pa.int32(), pa.string())
-_FAILED_COLUMN = re.compile(r"CSV column #(\d+)")
+_FAILED_COLUMN = re.compile(r"In CSV column #(\d+)")
 
 
 class Bad(NamedTuple):
@@ -63,12 +70,12 @@ class CsvBlocks:
     def __init__(self, source: Source, *, delimiter: str | None = None) -> None:
         self.source = source
         self._text = TextInput(source)
-        start = self._text.read(1 << 16)
+        start = self._text.read(SAMPLE)
         sample = start.decode("utf-8", errors="replace")
         self.delimiter = delimiter or _detect(sample, "\t" if _tabbed(source) else None)
         self._mark = self.delimiter.encode()
         self._pending = start
-        self._blocks = blocks(self._read, self._mark, self._unclosed)
+        self._blocks = blocks(self._read, self._mark, self._too_long)
         self._first = self._header()
         refuse_duplicates(source, self.names)
 
@@ -76,10 +83,8 @@ class CsvBlocks:
         start, self._pending = self._pending, b""
         return start + self._text.read(size - len(start)) if start else self._text.read(size)
 
-    def _unclosed(self, message: str, line: int) -> FormatError:
-        return self.source.error(
-            message, line=line, hint="close the quote, or double it within a quoted value"
-        )
+    def _too_long(self, message: str, line: int) -> FormatError:
+        return self.source.error(message, line=line, hint="is this CSV? name its format with --format")
 
     def _header(self) -> Block | None:
         """Take the header off the first block."""
@@ -92,8 +97,7 @@ class CsvBlocks:
                 raise self.source.error(header.message or "the header holds a NUL byte", line=header.line)
             self.names = self._parse_header(text, header.line)
             rest = block.data[header.stop :]
-            line = header.line + text.count(b"\n") + (text.count(b"\r") if b"\n" not in text else 0)
-            return Block(rest, line, block.clean) if rest else None
+            return Block(rest, header.line + count_lines(text), block.clean) if rest else None
         raise self.source.error("no header, only blank lines")
 
     def _parse_header(self, text: bytes, line: int) -> tuple[str, ...]:
@@ -103,8 +107,11 @@ class CsvBlocks:
             raise self.source.error(
                 "the header is not UTF-8", line=line, hint="convert it with iconv"
             ) from None
-        csv.field_size_limit(1 << 24)
-        return tuple(next(csv.reader(io.StringIO(decoded, newline=""), delimiter=self.delimiter)))
+        csv.field_size_limit(_FIELD_LIMIT)
+        try:
+            return tuple(next(csv.reader(io.StringIO(decoded, newline=""), delimiter=self.delimiter)))
+        except csv.Error as error:
+            raise self.source.error(f"the header cannot be read: {error}", line=line) from None
 
     def __iter__(self) -> Iterator[Block]:
         """Blocks of records below the header."""
@@ -129,22 +136,19 @@ class CsvBlocks:
         good: list[bytes] = []
         bad: list[Bad] = []
         number = -1
-        try:
-            for number, record in enumerate(records(block.data, self._mark, block.line)):
-                data = block.data[record.start : record.stop]
-                if record.code:
-                    bad.append(Bad(number, record.line, record.code, record.message))
-                elif b"\0" in data:
-                    bad.append(Bad(number, record.line, "nul_byte", "holds a NUL byte"))
-                elif not valid_text and not _is_utf8(data):
-                    bad.append(Bad(number, record.line, "not_utf8", "not UTF-8"))
-                elif (found := count_fields(data, self._mark)) != expected:
-                    message = f"expected {expected} fields, found {found}"
-                    bad.append(Bad(number, record.line, "ragged", message))
-                else:
-                    good.append(data)
-        except Unclosed as error:
-            raise self._unclosed("a quote opened here is never closed", error.line) from None
+        for number, record in enumerate(records(block.data, self._mark, block.line)):
+            data = block.data[record.start : record.stop]
+            if record.code:
+                bad.append(Bad(number, record.line, record.code, record.message))
+            elif b"\0" in data:
+                bad.append(Bad(number, record.line, "nul_byte", "holds a NUL byte"))
+            elif not valid_text and not _is_utf8(data):
+                bad.append(Bad(number, record.line, "not_utf8", "not UTF-8"))
+            elif (found := count_fields(data, self._mark)) != expected:
+                message = f"expected {expected} fields, found {found}"
+                bad.append(Bad(number, record.line, "ragged", message))
+            else:
+                good.append(data)
         if good and good[-1][-1:] not in (b"\n", b"\r"):
             good[-1] += b"\n"
         return b"".join(good), bad, number + 1
@@ -161,6 +165,8 @@ class CsvBlocks:
         pyarrow.ArrowInvalid
             If a record is ragged, or a value not of its column's type.
         """
+        # pyarrow refuses a file of no bytes
+        data = data or b"\n"
         return pacsv.read_csv(
             pa.BufferReader(data),
             read_options=pacsv.ReadOptions(
@@ -204,7 +210,7 @@ def _detect(sample: str, preferred: str | None) -> str:
 
 
 def _field_counts(sample: str, delimiter: str) -> list[int]:
-    csv.field_size_limit(1 << 24)
+    csv.field_size_limit(_FIELD_LIMIT)
     counts: list[int] = []
     try:
         for record in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter):
@@ -270,17 +276,22 @@ class CsvReader:
 
     def _typed(self, data: bytes) -> pa.RecordBatch | None:
         """Parse records, giving up types of columns that do not hold them; None if one is ragged."""
+        tries = 0
         while True:
             try:
-                return _one_batch(self._file.parse(data, self._convert()))
+                return _one_batch(self._file.parse(data, self._convert())).select(self._wanted)
             except pa.ArrowInvalid as error:
                 if not self._give_up_type(str(error)):
                     return None
+            tries += 1
+            if tries == _MOST_TRIES:
+                self._types = dict.fromkeys(self._types, pa.string())
 
     def _convert(self) -> pacsv.ConvertOptions:
         return pacsv.ConvertOptions(
             column_types=self._types,
-            include_columns=self._wanted,
+            # pyarrow takes no columns for all of them
+            include_columns=self._wanted or list(self.names[:1]),
             null_values=self._missing,
             strings_can_be_null=False,
             check_utf8=False,
@@ -288,7 +299,7 @@ class CsvReader:
 
     def _give_up_type(self, message: str) -> bool:
         """Read the column that a message names as strings from now on; False if it was so already."""
-        found = _FAILED_COLUMN.search(message)
+        found = _FAILED_COLUMN.match(message)
         if found is None:
             return False
         name = self.names[int(found[1])]

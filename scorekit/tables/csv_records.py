@@ -5,9 +5,9 @@ itself. A quote opens a field only at the field's start; within it ``""`` stands
 quote, and newlines belong to the value. Blocks whose quotes all stand where they
 should are recognized by array operations; the others are walked record by record.
 
-A field whose closing quote is not followed by a separator is wrongly quoted. Then the
-line on which its record begins is bad, and reading goes on with the next physical
-line, so that a stray quote costs one row.
+A field whose closing quote is not followed by a separator, or that has none, is wrongly
+quoted. Then the line on which its record begins is bad, and reading goes on with the
+next physical line, so that a stray quote costs one row.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ BLOCK = 4 << 20
 """Bytes read at a time."""
 
 OPEN_QUOTE_LIMIT = 16 << 20
-"""A quoted value longer than this was never closed."""
+"""A quote that is still open after so many bytes is taken for a stray one."""
+
+RECORD_LIMIT = 64 << 20
+"""A record of more bytes is none: the file is something else."""
 
 _QUOTE, _NEWLINE, _RETURN = b'"\n\r'
 
@@ -59,14 +62,14 @@ class Record(NamedTuple):
     code: str | None = None
     message: str = ""
 
+    @property
+    def unclosed(self) -> bool:
+        """Whether a quote of it is still open at the end of the data."""
+        return self.message is _UNCLOSED
 
-class Unclosed(Exception):
-    """A quote that is still open at the end of the data; ``line`` is where it was opened."""
 
-    def __init__(self, start: int, line: int) -> None:
-        super().__init__(line)
-        self.start = start
-        self.line = line
+_UNCLOSED = "a quote is never closed"
+_EARLY = "a quote closes before the end of its field"
 
 
 def count_lines(data: bytes) -> int:
@@ -93,7 +96,7 @@ def blocks(
     Raises
     ------
     FormatError
-        If a quote is never closed.
+        If a record is longer than ``RECORD_LIMIT``.
     """
     line = 1
     rest = b""
@@ -102,35 +105,31 @@ def blocks(
         data = rest + fresh if rest else fresh
         if not data:
             return
-        try:
-            stop, clean = _last_end(data, delimiter, line, final=not fresh)
-        except Unclosed as unclosed:
-            if not fresh or len(data) - unclosed.start > OPEN_QUOTE_LIMIT:
-                raise error("a quote opened here is never closed", unclosed.line) from None
-            stop, clean = unclosed.start, False
+        stop, clean = _last_end(data, delimiter, final=not fresh)
         if stop:
             yield Block(data[:stop], line, clean)
             line += count_lines(data[:stop])
+        elif len(data) > RECORD_LIMIT:
+            raise error(f"a record longer than {RECORD_LIMIT >> 20} MiB", line)
         rest = data[stop:]
         if not fresh:
             return
 
 
-def _last_end(data: bytes, delimiter: bytes, line: int, *, final: bool) -> tuple[int, bool]:
+def _last_end(data: bytes, delimiter: bytes, *, final: bool) -> tuple[int, bool]:
     """Where the last whole record of ``data`` ends, and whether the quotes so far are in order."""
     if b'"' not in data:
         return (len(data) if final else _last_newline(data, 0, len(data))), True
     raw = np.frombuffer(data, dtype=np.uint8)
     quotes = np.flatnonzero(raw == _QUOTE)
     if not _in_order(raw, quotes, delimiter[0]):
-        return _walked_end(data, delimiter, line, final=final), False
+        return _walked_end(data, delimiter, final=final), False
+    unclosed = bool(len(quotes) % 2)
     if final:
-        if len(quotes) % 2:
-            raise Unclosed(int(quotes[-1]), line + count_lines(data[: quotes[-1]]))
-        return len(data), True
+        return len(data), not unclosed
     stop = _last_newline_outside(data, quotes)
-    if stop == 0 and len(quotes) % 2:
-        raise Unclosed(0, line + count_lines(data[: quotes[-1]]))
+    if unclosed and len(data) - stop > OPEN_QUOTE_LIMIT:
+        return _walked_end(data, delimiter, final=False), False
     return stop, True
 
 
@@ -174,12 +173,16 @@ def _separates(characters: NDArray[np.uint8], delimiter: int) -> NDArray[np.bool
     return found
 
 
-def _walked_end(data: bytes, delimiter: bytes, line: int, *, final: bool) -> int:
+def _walked_end(data: bytes, delimiter: bytes, *, final: bool) -> int:
+    if final:
+        return len(data)
     stop = 0
-    for record in records(data, delimiter, line):
-        if final or _ended(data, record.stop):
+    for record in records(data, delimiter, 1):
+        if record.unclosed and len(data) - record.start <= OPEN_QUOTE_LIMIT:
+            return record.start
+        if _ended(data, record.stop):
             stop = record.stop
-    return len(data) if final else stop
+    return stop
 
 
 def _ended(data: bytes, stop: int) -> bool:
@@ -189,10 +192,13 @@ def _ended(data: bytes, stop: int) -> bool:
 
 @lru_cache(maxsize=8)
 def _patterns(delimiter: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """A record, and a quoted field of one; a quote within a field without quotes is a character."""
     mark = re.escape(delimiter)
     quoted = rb'"[^"]*+(?:""[^"]*+)*+"'
     field = rb"(?:" + quoted + rb'|[^"\r\n' + mark + rb"][^\r\n" + mark + rb"]*+|)"
-    return re.compile(field + rb"(?:" + mark + field + rb")*+"), re.compile(quoted)
+    return re.compile(field + rb"(?:" + mark + field + rb")*+"), re.compile(
+        rb"(?:\A|(?<=" + mark + rb"))" + quoted
+    )
 
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -208,31 +214,25 @@ def records(data: bytes, delimiter: bytes, line: int) -> Iterator[Record]:
         One byte.
     line : int
         Physical line of its first byte.
-
-    Raises
-    ------
-    Unclosed
-        If a quote is still open at the end.
     """
     shape, _ = _patterns(delimiter)
     start = 0
     while start < len(data):
         newline = _LINE_END.search(data, start)
         stop, after = newline.span() if newline else (len(data), len(data))
-        lines, wrong = 1, False
+        lines, wrong = 1, ""
         if data.find(b'"', start, stop) >= 0:
             matched = shape.match(data, start)
             end = matched.end() if matched else start
-            if data[end : end + 1] == b'"' and (end == start or data[end - 1 : end] == delimiter):
-                raise Unclosed(start, line + count_lines(data[start:end]))
             closed = _LINE_END.match(data, end)
-            wrong = closed is None and end < len(data)
-            if not wrong:
-                after = closed.end() if closed else end
-                stop = end
-                lines = count_lines(data[start:end]) + 1
+            if closed or end == len(data):
+                stop, after = closed.span() if closed else (end, end)
+                lines = count_lines(data[start:stop]) + 1
+            else:
+                unclosed = data[end : end + 1] == b'"' and (end == start or data[end - 1 : end] == delimiter)
+                wrong = _UNCLOSED if unclosed else _EARLY
         if wrong:
-            yield Record(start, after, line, "wrong_quoting", "a quote closes before the end of its field")
+            yield Record(start, after, line, "wrong_quoting", wrong)
         elif stop > start:
             yield Record(start, after, line)
         start = after

@@ -98,3 +98,35 @@ def require_format(target: str, name: str | None) -> Format:
             code="unknown_format",
         )
     return found
+
+
+_BINARY = {
+    "parquet": b"PAR1",
+    "arrow": b"ARROW1\0\0",
+    "arrow stream": b"\xff\xff\xff\xff",
+    "zip": b"PK\x03\x04",
+}
+_TEXT_BYTES = frozenset((*range(32, 127), *range(128, 256), *b"\t\n\r"))
+
+
+def binary_format(start: bytes) -> str | None:
+    r"""What a file is by its first eight bytes, if it is no text.
+
+    Text may begin with the same letters: ``PAR1,PAR2`` are the columns of a golf course.
+
+    Returns
+    -------
+    str or None
+        ``parquet``, ``arrow``, ``arrow stream`` or ``zip``.
+
+    Examples
+    --------
+    >>> binary_format(b"PAR1\x15\x04\x15\x10")
+    'parquet'
+    >>> binary_format(b"PAR1,PAR2") is None
+    True
+    """
+    for name, magic in _BINARY.items():
+        if start.startswith(magic) and not (len(start) > len(magic) and _TEXT_BYTES.issuperset(start)):
+            return name
+    return None

@@ -19,6 +19,9 @@ import pyarrow as pa
 from scorekit.schema import UNSEEN_TEXT
 from scorekit.tables import arrays
 
+DEPTH = 200
+"""Lists and objects that may stand within each other in a record."""
+
 UNREADABLE = "\0"
 """Stands for a value that has no text of its own, and that no decoder can read."""
 
@@ -72,9 +75,19 @@ def _line(data: bytes, number: int) -> Line:
         return Line(number, None, "invalid_json", "nested too deeply")
     if not isinstance(value, dict):
         return Line(number, None, "not_an_object", "not a JSON object")
+    if data.count(b"[") + data.count(b"{") > DEPTH and _is_deep(value):
+        return Line(number, None, "invalid_json", "nested too deeply")
     if b"\\u" in data and _half_pair(value):
         return Line(number, None, "not_utf8", "half of a surrogate pair")
     return Line(number, value)
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEPTH):
+        inner = (part.values() if isinstance(part, dict) else part for part in level)
+        level = [one for parts in inner for one in parts if isinstance(one, (dict, list))]
+    return bool(level)
 
 
 def _half_pair(value: Any) -> bool:

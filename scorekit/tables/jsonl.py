@@ -13,12 +13,14 @@ column.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.json as pajson
+from numpy.typing import NDArray
 
 from scorekit.errors import SchemaError
 from scorekit.tables import json_records
@@ -31,7 +33,8 @@ from scorekit.tables.text_input import TextInput
 
 BLOCK = 8 << 20
 LINE_LIMIT = 64 << 20
-_OPEN, _CLOSE, _NEWLINE, _RETURN = b"{}\n\r"
+_OPEN, _CLOSE, _LIST, _NEWLINE, _RETURN = b"{}[\n\r"
+_ODD_LITERAL = re.compile(rb"[:,\[\s](?:-?Inf|-NaN)[\s,\]}]")
 
 
 class JsonBlock:
@@ -49,10 +52,11 @@ class JsonBlock:
         return ends + (self.data[-1:] != b"\n")
 
     def plain(self, lines: int) -> bool:
-        """Whether each line is text that begins and ends as an object does.
+        """Whether pyarrow reads these lines as ``json_records`` would, or refuses them.
 
-        Then no object spans two lines, for ``}`` and ``{`` never follow each other
-        within one; and pyarrow crashes on a line that is ``null``.
+        Each line begins and ends as an object does. Then no object spans two lines, for
+        ``}`` and ``{`` never follow each other within one; and pyarrow crashes on a line
+        that is ``null``, and on nesting without end.
         """
         data = self.data
         raw = np.frombuffer(data.rstrip(b"\r\n"), dtype=np.uint8)
@@ -64,11 +68,24 @@ class JsonBlock:
         last = raw[ends - 1]
         returned = last == _RETURN
         last = np.where(returned, raw[ends - 2], last) if returned.any() else last
-        return bool((raw[ends + 1] == _OPEN).all() and (last == _CLOSE).all()) and _is_utf8(data)
+        if not ((raw[ends + 1] == _OPEN).all() and (last == _CLOSE).all()):
+            return False
+        return not _may_be_deep(raw, ends) and _is_utf8(data) and not self._odd_literals()
 
-    def odd_literals(self) -> bool:
-        """Whether infinity may be spelled as only pyarrow takes it."""
-        return self.data.count(b"Inf") != self.data.count(b"Infinity") or b"-NaN" in self.data
+    def _odd_literals(self) -> bool:
+        """Whether infinity or NaN may be spelled as only pyarrow takes it."""
+        odd = b"Inf" in self.data or b"-NaN" in self.data
+        return odd and _ODD_LITERAL.search(self.data) is not None
+
+
+def _may_be_deep(raw: NDArray[np.uint8], ends: NDArray[np.int64]) -> bool:
+    """Whether a line opens more lists and objects than may stand within each other."""
+    most = json_records.DEPTH
+    opened = (raw == _OPEN) | (raw == _LIST)
+    if int(np.count_nonzero(opened)) <= len(ends) + most:
+        return False
+    lines = np.searchsorted(ends, np.flatnonzero(opened))
+    return bool(np.bincount(lines).max() > most)
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -204,16 +221,16 @@ class JsonReader:
             except pa.ArrowInvalid:
                 pass
             else:
-                rows = _one_batch(table.select(self._wanted))
-                if rows.num_rows == lines and (_all_finite(rows) or not block.odd_literals()):
-                    return rows, ()
+                if table.num_rows == lines:
+                    return _one_batch(table), ()
         return self._line_by_line(block, row)
 
     def _line_by_line(self, block: JsonBlock, row: int) -> tuple[pa.RecordBatch, tuple[BadRecord, ...]]:
         lines = list(json_records.lines(block.data, block.line))
         objects = [line for line in lines if line.value is not None]
-        columns = [self._column(name, objects) for name in self._wanted]
-        rows = pa.RecordBatch.from_arrays(columns, names=self._wanted)
+        # a column too many: a batch of no columns has no rows
+        columns = [*(self._column(name, objects) for name in self._wanted), pa.nulls(len(objects))]
+        rows = pa.RecordBatch.from_arrays(columns, names=[*self._wanted, "\0"]).select(self._wanted)
         bad = [(number, line) for number, line in enumerate(lines) if line.value is None]
         spread = with_null_rows(rows, len(lines), [number for number, _ in bad])
         return spread, tuple(
@@ -269,17 +286,8 @@ def _plan_for(kind: str, values: Iterable[Any], before: pa.DataType) -> pa.DataT
     return _OTHER_PLANS.get((kind, found.pop()), _PLANS[kind]) if found else before
 
 
-def _all_finite(rows: pa.RecordBatch) -> bool:
-    """Whether no float is infinite or NaN, as far as can be told at a glance."""
-    floats = (array for array in rows.columns if pa.types.is_float64(array.type) and len(array))
-    return all(np.isfinite(np.frombuffer(array.buffers()[1], dtype=np.float64)).all() for array in floats)
-
-
 def _one_batch(table: pa.Table) -> pa.RecordBatch:
-    batches = table.combine_chunks().to_batches()
-    if batches:
-        return batches[0]
-    return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in table.schema.types], schema=table.schema)
+    return table.combine_chunks().to_batches()[0]
 
 
 # What the first lines say ---------------------------------------------------------------

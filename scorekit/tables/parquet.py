@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from scorekit.errors import FormatError
 from scorekit.tables.batches import Batch, skip
-from scorekit.tables.columns import check_texts, refuse_duplicates, wanted_names
+from scorekit.tables.columns import check_values, refuse_duplicates, wanted_names
 from scorekit.tables.sources import STDIN, Source
 from scorekit.tables.spool import seekable
 
@@ -40,7 +40,7 @@ class ParquetReader:
         self._handle = seekable(source)
         self._chunk_rows = chunk_rows
         self._file = self._open(())
-        schema = self._file.schema_arrow
+        schema = self.schema
         self.names: tuple[str, ...] = tuple(schema.names)
         self.rows: int | None = self._file.metadata.num_rows
         refuse_duplicates(source, self.names)
@@ -57,14 +57,18 @@ class ParquetReader:
         remote = not self.source.local and self.source.uri != STDIN
         try:
             # ranges of a remote file are fetched together, a local one is read through small buffers
-            return pq.ParquetFile(
+            file = pq.ParquetFile(
                 self._handle,
                 read_dictionary=list(dictionaries),
                 pre_buffer=remote,
                 buffer_size=0 if remote else _BUFFER,
+                page_checksum_verification=True,
             )
+            self.schema = file.schema_arrow.remove_metadata()
+            _ = self.schema.names  # a name may not be UTF-8
         except _BROKEN as error:
             raise not_parquet(self.source, self._handle) from error
+        return file
 
     def batches(self, *, skip_rows: int = 0) -> Iterator[Batch]:
         """Batches from row ``skip_rows`` on; row groups before it are not read."""
@@ -73,10 +77,11 @@ class ParquetReader:
         for group in range(metadata.num_row_groups):
             rows = metadata.row_group(group).num_rows
             if row + rows > skip_rows:
-                yield from self._group(group, row, skip_rows)
+                yield from self._group(group, row, row + rows, skip_rows)
             row += rows
 
-    def _group(self, group: int, row: int, skip_rows: int) -> Iterator[Batch]:
+    def _group(self, group: int, row: int, stop: int, skip_rows: int) -> Iterator[Batch]:
+        """The rows of a group, which are numbered ``row`` to ``stop``."""
         try:
             # asking for a column also gets those whose names begin with it and a dot
             for rows in self._file.iter_batches(
@@ -85,12 +90,17 @@ class ParquetReader:
                 batch = skip(Batch(self._picked(rows), row, ()), skip_rows)
                 row += rows.num_rows
                 if batch is not None:
-                    check_texts(self.source, batch.rows)
+                    check_values(self.source, batch.rows)
                     yield batch
         except _BROKEN as error:
-            raise self.source.error(
-                f"damaged in row group {group}, after row {row}", hint="write the file again"
-            ) from error
+            raise self._damaged(group, row) from error
+        if row != stop:
+            raise self._damaged(group, row)
+
+    def _damaged(self, group: int, row: int) -> FormatError:
+        return self.source.error(
+            f"damaged in row group {group}, after row {row}", hint="write the file again"
+        )
 
     def _picked(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         return rows if rows.schema.names == self._wanted else rows.select(self._wanted)
@@ -157,7 +167,6 @@ class ParquetEncoder:
 def read_whole(source: Source) -> pa.Table:
     """All rows and columns, for training."""
     reader = ParquetReader(source, columns=None, types={}, chunk_rows=1 << 20)
-    schema = reader._file.schema_arrow
     batches = [batch.rows for batch in reader.batches()]
     reader.close()
-    return pa.Table.from_batches(batches, schema=schema.remove_metadata())
+    return pa.Table.from_batches(batches, schema=reader.schema)

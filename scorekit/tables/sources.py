@@ -15,7 +15,14 @@ from typing import Any, BinaryIO
 
 from scorekit.errors import FormatError, UsageError
 from scorekit.tables import remote
-from scorekit.tables.formats import FORMATS, Format, format_named, format_of, require_format
+from scorekit.tables.formats import (
+    FORMATS,
+    Format,
+    binary_format,
+    format_named,
+    format_of,
+    require_format,
+)
 
 STDIN = "-"
 _WILD = frozenset("*?[")
@@ -218,13 +225,13 @@ def _remote(uri: str, relative: str, entry: Any, known: Format, open_store: remo
     return Source(uri, uri, known.name, relative, entry["size"], entry["last_modified"], open_store)
 
 
-_MAGIC = {b"PAR1": "parquet", b"ARRO": "arrow", b"\xff\xff\xff\xff": "arrow"}
+_BINARY = {"parquet": "parquet", "arrow": "arrow", "arrow stream": "arrow"}
 
 
 def _sniff() -> Format:
     """The format on standard input, by its first bytes, which stay there to be read."""
     start: bytes = sys.stdin.buffer.peek(4096)  # type: ignore[union-attr]  # it is a BufferedReader
-    if name := _MAGIC.get(start[:4]):
+    if name := _BINARY.get(binary_format(start[:8]) or ""):
         return FORMATS[name]
     if start[:2] == b"\x1f\x8b":
         raise UsageError(

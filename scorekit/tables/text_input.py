@@ -7,13 +7,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorekit.errors import Unreachable
+from scorekit.errors import FormatError, Unreachable
+from scorekit.tables.formats import binary_format
 from scorekit.tables.sources import Source
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _OTHER_TEXT = (b"\xff\xfe", b"\xfe\xff")
-_BINARY = {b"PAR1": "Parquet", b"ARRO": "Arrow", b"PK\x03\x04": "a zip archive or spreadsheet"}
+_BINARY = {"parquet": "Parquet", "arrow": "Arrow", "zip": "a zip archive or spreadsheet"}
+_START = 8
+"""Bytes that tell what a file is."""
 
 
 class TextInput:
@@ -35,11 +38,13 @@ class TextInput:
         self.source = source
         self._raw = source.open()
         self._read: Callable[[int], bytes] = self._raw.read
-        self._start = self._fill(4)
+        self._compressed = False
+        self._start = self._fill(_START)
         if self._start.startswith(_GZIP):
+            self._compressed = True
             self._read = pa.CompressedInputStream(pa.PythonFile(_Rest(self._start, self._raw)), "gzip").read
-            self._start = self._fill(4)
-        elif source.uri.endswith(".gz"):
+            self._start = self._fill(_START)
+        elif source.uri.lower().endswith(".gz"):
             raise source.error(
                 "empty file" if not self._start else "not compressed with gzip, as its ending says"
             )
@@ -55,21 +60,25 @@ class TextInput:
             except Unreachable:
                 raise
             except (OSError, pa.ArrowException) as error:
-                raise self.source.error(
-                    "compressed data that is cut off or damaged", hint="copy the file again"
-                ) from error
+                raise self._broken(error) from error
             if not part:
                 break
             parts.append(part)
             size -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def _broken(self, error: Exception) -> FormatError:
+        if self._compressed:
+            return self.source.error("compressed data that is cut off or damaged", hint="copy the file again")
+        why = error.strerror if isinstance(error, OSError) else None
+        return self.source.error(f"cannot be read: {why or type(error).__name__}")
+
     def _check_start(self) -> None:
         if not self._start:
             raise self.source.error("empty file")
         if self._start.startswith(_OTHER_TEXT):
             raise self.source.error("UTF-16 text", hint="convert it: iconv -f UTF-16 -t UTF-8", line=1)
-        if binary := _BINARY.get(self._start[:4]):
+        if binary := _BINARY.get(binary_format(self._start) or ""):
             raise self.source.error(f"this is {binary}", hint="name the format with --format")
 
     def read(self, size: int) -> bytes:

@@ -1,9 +1,10 @@
 """Reading for training: every row at once, each column in the one type that all of its values have.
 
-Text is read in blocks, and pyarrow tells each block's types from all rows of the block.
-The type of a column is what all of its blocks and files can be read as. Where a column
-is a number here and a word there it is text, and then the files are read once more, for
-the text of a number is not what is left of it: ``007`` is not ``7``.
+Text is read in blocks, and each block's types are told from all of its rows. The type of
+a column is what all of its blocks and files can be read as. Where a column is a number
+here and a word there it is text, and then the files are read once more, for the text of
+a number is not what is left of it: ``007`` is not ``7``. So the types do not depend on
+where a block or a file ends.
 
 Training refuses what scoring rejects row by row: a record that cannot be read may be
 anything, and a model should not be fitted on what happens to be left.
@@ -11,11 +12,12 @@ anything, and a model should not be fitted on what happens to be left.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from scorekit.errors import SchemaError
@@ -31,14 +33,28 @@ from scorekit.tables.sources import Source
 from scorekit.tables.text_input import TextInput
 
 _ZONED, _LOCAL = pa.timestamp("us", "UTC"), pa.timestamp("us")
+_NESTED = pa.list_(pa.null())
+"""Stands for every list or object of JSON: no feature can be made of one."""
+
+_GLANCE = 1000
+"""Rows that are looked at before all of them are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
-    """Some rows of a file, in the types they have by themselves."""
+    """Some rows of a file, in the types they have by themselves.
+
+    Attributes
+    ----------
+    source : Source
+    rows : pyarrow.Table
+    kinds : dict of str to pyarrow.DataType
+        Types of its columns; null for one without a value, which has the type of the others.
+    """
 
     source: Source
     rows: pa.Table
+    kinds: Mapping[str, pa.DataType]
 
     @property
     def text(self) -> bool:
@@ -60,7 +76,8 @@ def read_tables(sources: Sequence[Source], *, na_values: Sequence[str]) -> pa.Ta
     -------
     pyarrow.Table
         The columns of the first table. The same rows give the same types and values
-        whether they come in one file or in many, in CSV or as JSON lines.
+        whether they come in one file or in many, in CSV or as JSON lines. An empty field
+        of CSV is null.
 
     Raises
     ------
@@ -81,10 +98,7 @@ def read_tables(sources: Sequence[Source], *, na_values: Sequence[str]) -> pa.Ta
             )
         ]
     schema = pa.schema([(name, _common(name, pieces)) for name in names])
-    table = pa.concat_tables([_conformed(piece.rows, schema) for piece in pieces])
-    if all(source.format == "jsonl" for source in sources):
-        table = _with_dates(table)
-    return table
+    return pa.concat_tables([_conformed(piece, schema) for piece in pieces])
 
 
 def _read(source: Source, na_values: Sequence[str], texts: frozenset[str]) -> list[_Piece]:
@@ -95,7 +109,41 @@ def _read(source: Source, na_values: Sequence[str], texts: frozenset[str]) -> li
         rows = _jsonl(source, na_values, texts)
     else:
         rows = [(parquet if source.format == "parquet" else arrow).read_whole(source)]
-    return [_Piece(source, table) for table in rows]
+    missing = pa.array([None, "", *na_values], pa.string())
+    return [_piece(source, table, missing, texts) for table in rows]
+
+
+def _piece(source: Source, rows: pa.Table, missing: pa.Array, texts: frozenset[str]) -> _Piece:
+    """Rows and their types; guessed types are made the ones that every format has."""
+    if not FORMATS[source.format].text:
+        return _Piece(source, rows, dict(zip(rows.column_names, rows.schema.types, strict=True)))
+    columns, kinds = {}, {}
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        kind = column.type
+        if pa.types.is_nested(kind):
+            column = _nulls(len(column), _NESTED)
+        elif pa.types.is_timestamp(kind):
+            column = _cast(column, _LOCAL if kind.tz is None else _ZONED)
+        elif pa.types.is_string(kind) and name not in texts:
+            column = _dates(column, missing)
+        columns[name] = column
+        kinds[name] = pa.null() if name not in texts and _is_blank(column, missing) else column.type
+    # by names alone a table without columns would have no rows
+    table = pa.table(columns) if columns else rows
+    return _Piece(source, table, kinds)
+
+
+def _nulls(length: int, kind: pa.DataType) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.nulls(length, kind)])
+
+
+def _is_blank(column: pa.ChunkedArray, missing: pa.Array) -> bool:
+    """Whether a column holds nothing, or only strings that mean missing."""
+    if not pa.types.is_string(column.type):
+        return bool(pa.types.is_null(column.type))
+    # most columns say so in their first rows
+    parts = (column.slice(0, _GLANCE), column.slice(_GLANCE))
+    return all(pc.all(pc.is_in(part, value_set=missing), min_count=0).as_py() for part in parts)
 
 
 def _of(source: Source, pieces: Iterable[_Piece]) -> list[_Piece]:
@@ -107,20 +155,17 @@ def _of(source: Source, pieces: Iterable[_Piece]) -> list[_Piece]:
 
 def _names(pieces: Sequence[_Piece]) -> list[str]:
     """The columns of all pieces; a JSON line may leave keys out, other rows may not."""
-    names = list(dict.fromkeys(name for piece in pieces for name in piece.rows.column_names))
-    known = set(names)
+    names = list(dict.fromkeys(name for piece in pieces for name in piece.kinds))
     for piece in pieces:
-        if piece.source.format == "jsonl":
+        if piece.source.format == "jsonl" or len(piece.kinds) == len(names):
             continue
-        lacking = known - set(piece.rows.column_names)
-        if lacking:
-            name = min(lacking, key=names.index)
-            other = next(each.source for each in pieces if name in each.rows.column_names)
-            raise SchemaError(
-                f"{piece.source.name} lacks the column {name!r}, which {other.name} has",
-                hint="train on tables with the same columns",
-                code="missing_column",
-            )
+        name = next(name for name in names if name not in piece.kinds)
+        other = next(each.source for each in pieces if name in each.kinds)
+        raise SchemaError(
+            f"{piece.source.name} lacks the column {name!r}, which {other.name} has",
+            hint="train on tables with the same columns",
+            code="missing_column",
+        )
     return names
 
 
@@ -128,12 +173,9 @@ def _kinds(name: str, pieces: Iterable[_Piece]) -> dict[pa.DataType, Source]:
     """The types a column has in its pieces, and a file for each; less those without a value."""
     found: dict[pa.DataType, Source] = {}
     for piece in pieces:
-        schema = piece.rows.schema
-        at = schema.get_field_index(name)
-        if at >= 0:
-            kind = schema.field(at).type
-            if not pa.types.is_null(kind):
-                found.setdefault(kind, piece.source)
+        kind = piece.kinds.get(name)
+        if kind is not None and not pa.types.is_null(kind):
+            found.setdefault(kind, piece.source)
     return found
 
 
@@ -142,12 +184,19 @@ def _mixed(name: str, pieces: Sequence[_Piece]) -> bool:
     guessed = _kinds(name, (piece for piece in pieces if piece.text))
     if any(pa.types.is_time(kind) for kind in guessed):
         return True
-    everything = _kinds(name, pieces)
-    joined = _join(everything)
+    joined = _join(_kinds(name, pieces))
     zones = {pa.types.is_timestamp(kind) and kind.tz is not None for kind in guessed}
     if joined is None or (_is_temporal(joined) and len(zones) > 1):
         return True
-    return is_text(joined) and not all(map(is_text, guessed))
+    return is_text(joined) and any(_lost_text(name, piece) for piece in pieces)
+
+
+def _lost_text(name: str, piece: _Piece) -> bool:
+    """Whether a column of a piece stands for more text than it holds, such as ``NA``."""
+    if not piece.text or name not in piece.kinds or not piece.rows.num_rows:
+        return False
+    kind = piece.rows.schema.field(name).type
+    return not is_text(kind) and not (pa.types.is_null(kind) and piece.source.format == "jsonl")
 
 
 def _common(name: str, pieces: Sequence[_Piece]) -> pa.DataType:
@@ -167,40 +216,113 @@ def _join(kinds: Mapping[pa.DataType, Source]) -> pa.DataType | None:
     """The type that holds values of all of these, or None."""
     if len(kinds) < 2:
         return next(iter(kinds), pa.null())
-    if all(map(is_text, kinds)):
-        if all(map(pa.types.is_dictionary, kinds)):
-            return pa.dictionary(pa.int32(), pa.string())
-        return pa.large_string() if any(map(pa.types.is_large_string, kinds)) else pa.string()
-    if all(map(_is_temporal, kinds)):
-        zoned = any(pa.types.is_timestamp(kind) and kind.tz is not None for kind in kinds)
-        return _ZONED if zoned else _LOCAL
-    if all(map(pa.types.is_signed_integer, kinds)):
-        return pa.int64()
-    return pa.float64() if all(map(_is_number, kinds)) else None
+    return next((joined for fits, joined in _JOINS if all(map(fits, kinds))), None)
 
 
 def _is_temporal(kind: pa.DataType) -> bool:
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
+def _is_local(kind: pa.DataType) -> bool:
+    return _is_temporal(kind) and getattr(kind, "tz", None) is None
+
+
+def _is_text_dictionary(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(kind)) and is_text(kind)
+
+
+def _is_short_text(kind: pa.DataType) -> bool:
+    return is_text(kind) and not pa.types.is_large_string(kind)
+
+
+def _is_signed(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind)) and kind != pa.uint64()
+
+
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
-def _conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+_JOINS: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
+    (_is_text_dictionary, pa.dictionary(pa.int32(), pa.string())),
+    (_is_short_text, pa.string()),
+    (is_text, pa.large_string()),
+    (_is_local, _LOCAL),
+    (_is_temporal, _ZONED),
+    (pa.types.is_unsigned_integer, pa.uint64()),
+    (_is_signed, pa.int64()),
+    (_is_number, pa.float64()),
+)
+"""What types go together, and the type that holds them all; the first that fits."""
+
+
+def _conformed(piece: _Piece, schema: pa.Schema) -> pa.Table:
     """Rows in common types; a column that is not there is null."""
     columns = []
-    held = set(rows.column_names)
     for field in schema:
-        if field.name not in held:
-            columns.append(pa.chunked_array([pa.nulls(rows.num_rows, field.type)]))
-            continue
-        column = rows.column(field.name)
-        if column.type != field.type:
-            # whole numbers beyond 2**53 are rounded, as they would be from text
-            column = column.cast(field.type, safe=False)
-        columns.append(column)
+        column = _values(piece, field)
+        try:
+            columns.append(column if column.type == field.type else _cast(column, field.type))
+        except pa.ArrowInvalid:
+            raise SchemaError(
+                f"{piece.source.name}: column {field.name!r} is {column.type}, and not all of its values are "
+                f"{field.type}, as in the other tables",
+                hint="write it as one type in all files",
+                code="wrong_type",
+            ) from None
     return pa.table(columns, schema=schema)
+
+
+def _values(piece: _Piece, field: pa.Field) -> pa.ChunkedArray:
+    """A column of a piece, or nulls where it has none that the field could hold."""
+    if field.name in piece.kinds:
+        column = piece.rows.column(field.name)
+        blank = pa.types.is_null(piece.kinds[field.name]) and not is_text(field.type)
+        if not blank and not pa.types.is_null(column.type):
+            return column
+    return _nulls(piece.rows.num_rows, field.type)
+
+
+def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column in a wider type; the decoder would make the same of the narrower one.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        If a time is out of the range of the type.
+    """
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        # a cast cuts off towards zero, which is another microsecond before 1970
+        column = pc.floor_temporal(column.cast(pa.timestamp("ns")), unit="microsecond")
+    if pa.types.is_decimal(column.type):
+        # straight to floats decimals are not rounded to the nearest one
+        column = column.cast(pa.string())
+    if pa.types.is_dictionary(kind) and not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    # whole numbers beyond 2**53 are rounded, as they would be from text
+    return column.cast(kind, safe=not pa.types.is_integer(column.type))
+
+
+def _dates(column: pa.ChunkedArray, missing: pa.Array) -> pa.ChunkedArray:
+    """A column of text as dates or times, if every value is one, as CSV is read by pyarrow; else as it is."""
+    start = column.slice(0, _GLANCE)
+    for kind in (pa.date32(), _LOCAL, _ZONED):
+        if _read_as(kind, start, missing) is not None:
+            found = _read_as(kind, column, missing)
+            if found is not None and found.null_count < len(found):
+                return found
+    return column
+
+
+def _read_as(kind: pa.DataType, column: pa.ChunkedArray, missing: pa.Array) -> pa.ChunkedArray | None:
+    known = pc.if_else(pc.is_in(column, value_set=missing), pa.scalar(None, pa.string()), column)
+    to_microseconds = pc.replace_substring_regex(
+        pc.utf8_trim_whitespace(known), r"(\.\d{6})\d{1,3}", r"\1", max_replacements=1
+    )
+    try:
+        return to_microseconds.cast(kind)
+    except pa.ArrowInvalid:
+        return None
 
 
 # CSV ---------------------------------------------------------------------------------
@@ -211,6 +333,9 @@ def _csv(source: Source, na_values: Sequence[str], texts: frozenset[str]) -> lis
         convert = pacsv.ConvertOptions(
             column_types=dict.fromkeys(texts & set(file.names), pa.string()),
             null_values=sorted({"", *na_values}),
+            # not 0 and 1, which are numbers until a word is met
+            true_values=["true", "True", "TRUE"],
+            false_values=["false", "False", "FALSE"],
             strings_can_be_null=False,
             check_utf8=False,
         )
@@ -223,15 +348,40 @@ def _csv(source: Source, na_values: Sequence[str], texts: frozenset[str]) -> lis
 def _csv_block(file: CsvBlocks, block: Block, convert: pacsv.ConvertOptions) -> pa.Table:
     if not file.suspicious(block):
         try:
-            return file.parse(block.data, convert)
+            return _csv_table(file, block.data, convert)
         except pa.ArrowInvalid:
             pass
     data, bad, total = file.bad_records(block)
     if bad:
         raise file.source.error(bad[0].message, line=bad[0].line, hint="mend the line, or leave it out")
-    table = file.parse(data, convert)
+    table = _csv_table(file, data, convert)
     if table.num_rows != total:
         raise file.source.error("cannot be read as CSV", line=block.line)
+    return table
+
+
+def _csv_table(file: CsvBlocks, data: bytes, convert: pacsv.ConvertOptions) -> pa.Table:
+    table = file.parse(data, convert)
+    if b"0x" in data or b"0X" in data:
+        types = dict(convert.column_types)
+        whole = [field.name for field in table.schema if pa.types.is_int64(field.type)]
+        convert.column_types = types | dict.fromkeys(whole, pa.string())
+        texts = file.parse(data, convert)
+        # pyarrow takes 0x10 for 16, and only here
+        odd = [name for name in whole if pc.any(pc.match_substring_regex(texts[name], "[xX]")).as_py()]
+        convert.column_types = types
+        for name in odd:
+            table = table.set_column(table.column_names.index(name), name, texts[name])
+    return _with_nulls(table)
+
+
+def _with_nulls(table: pa.Table) -> pa.Table:
+    """An empty field is null also in a column of text."""
+    for place, field in enumerate(table.schema):
+        column = table.column(place)
+        if pa.types.is_string(field.type) and pc.any(pc.equal(column, "")).as_py():
+            known = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+            table = table.set_column(place, field.name, known)
     return table
 
 
@@ -255,7 +405,7 @@ def _json_block(
     source: Source, block: JsonBlock, na_values: frozenset[str], texts: frozenset[str]
 ) -> pa.Table:
     lines = block.count_lines()
-    if not texts and block.plain(lines) and not block.odd_literals():
+    if not texts and block.plain(lines):
         try:
             table = _parsed(block)
         except pa.ArrowInvalid:
@@ -267,6 +417,8 @@ def _json_block(
     for line in objects:
         if line.value is None:
             raise source.error(line.message, line=line.line, hint="mend the line, or leave it out")
+    if not any(line.value for line in objects):
+        return pa.table([pa.nulls(len(objects))], names=[""]).select([])
     return _from_objects(objects, na_values, texts)
 
 
@@ -285,7 +437,7 @@ def _from_objects(objects: Sequence[Line], na_values: frozenset[str], texts: fro
         values = [row.get(name) for row in rows]
         kind = pa.string() if name in texts else _value_type(values, na_values)
         if pa.types.is_nested(kind):
-            columns[name] = pa.nulls(len(values), kind)
+            columns[name] = pa.nulls(len(values), _NESTED)
         elif pa.types.is_string(kind):
             columns[name] = text_array(
                 [None if value is None else json_records.category_text(value) for value in values]
@@ -311,22 +463,3 @@ def _value_type(values: Iterable[object], na_values: frozenset[str]) -> pa.DataT
 def _is_missing(value: object, na_values: frozenset[str]) -> bool:
     plain = isinstance(value, str) and not isinstance(value, (Number, Integer))
     return value is None or (plain and (not value or value in na_values))
-
-
-def _with_dates(table: pa.Table) -> pa.Table:
-    """JSON has no dates: a column of which every text is one is dates, as it is in CSV."""
-    for place, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) and (dates := _dates(table.column(place))) is not None:
-            table = table.set_column(place, field.name, dates)
-    return table
-
-
-def _dates(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    if column.null_count == len(column):
-        return None
-    for kind in (_LOCAL, _ZONED):
-        try:
-            return column.cast(kind)
-        except pa.ArrowInvalid:
-            continue
-    return None
