@@ -14,7 +14,7 @@ import scorekit
 from benchmarks import data
 from benchmarks.batch import commands
 from benchmarks.measure import compare, head, row
-from scorekit.engine.compiled import BLOCK_ROWS, CompiledEngine
+from scorekit.engine.compiled import BLOCK_ROWS, CODES, NUMERIC, CompiledEngine
 
 ROWS = 1_000_000
 CHUNK = 65_536
@@ -52,13 +52,13 @@ def _until_kernel(
     engine: CompiledEngine, numeric: np.ndarray, codes: np.ndarray
 ) -> tuple[list[np.ndarray], Callable[..., np.ndarray]]:
     """The inputs of the kernel's step, made by the steps before it."""
-    values: dict[int, np.ndarray] = {}
-    for op, function, inputs, output in engine._steps:
+    values = {NUMERIC: numeric, CODES: codes}
+    for step, (function, inputs, output) in zip(engine.program.steps, engine._steps, strict=True):
         given = [values[number] for number in inputs]
-        if op in ("trees", "linear"):
+        if step.op in ("trees", "linear"):
             return given, function
-        if op not in ("check", "refuse_codes"):
-            values[output] = function(*given or [{"numeric": numeric, "codes": codes}[op]])
+        if output is not None:
+            values[output] = function(*given)
     raise SystemExit("no kernel among the steps")
 
 

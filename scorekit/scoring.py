@@ -6,6 +6,7 @@ Nothing scores by another way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,11 +78,10 @@ class ScoredBatch:
         texts = [""]
         numbers = np.zeros(len(self), dtype=np.int32)
         for flaw in self.flaws:
-            name = f"{flaw.code}:{flaw.column}" if flaw.column else flaw.code
             for before in np.flatnonzero(np.bincount(numbers[flaw.rows])):  # np.unique imports numpy.ma
                 same = flaw.rows[numbers[flaw.rows] == before]
                 numbers[same] = len(texts)
-                texts.append(f"{texts[before]};{name}" if before else name)
+                texts.append(f"{texts[before]};{flaw.name}" if before else flaw.name)
         return texts, numbers
 
 
@@ -124,27 +124,29 @@ class Scorer:
         if len(unreadable):
             flaws = _only_unreadable(flaws, np.array(unreadable, dtype=np.int64))
         values = scores.values
-        finite = np.isfinite(values)
-        if not flaws and finite.all():
+        # a finite sum of finite terms: the usual case, in one pass
+        if not flaws and math.isfinite(np.add.reduce(values, axis=None)):
             return ScoredBatch(values, np.zeros(len(values), dtype=np.uint8), ())
-        return _with_rejects(values, np.all(finite, axis=1), flaws)
+        return _with_rejects(values, flaws)
 
     def fork(self) -> Scorer:
         """Another scorer of the same model, for another thread."""
         return Scorer(self.manifest, self.engine)
 
 
-def _with_rejects(values: NDArray[np.float64], finite: Any, flaws: tuple[Flaw, ...]) -> ScoredBatch:
+def _with_rejects(values: NDArray[np.float64], flaws: tuple[Flaw, ...]) -> ScoredBatch:
     sources = np.zeros(len(values), dtype=np.uint8)
     for flaw in flaws:
         if flaw.rejects:
             sources[flaw.rows] = REJECTED
-    odd = np.flatnonzero(~finite & (sources == MODEL))
-    if len(odd):
-        flaws = (*flaws, Flaw("score_not_finite", "", odd))
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        odd = np.flatnonzero(~finite & (sources == MODEL))
+        flaws = (*flaws, Flaw("score_not_finite", "", odd)) if len(odd) else flaws
         sources[odd] = REJECTED
-    values = values.copy()
-    values[sources == REJECTED] = np.nan
+    if sources.any():
+        values = values.copy()
+        values[sources == REJECTED] = np.nan
     return ScoredBatch(values, sources, flaws)
 
 
@@ -195,14 +197,20 @@ def _predictions(scored: ScoredBatch, labels: list[str]) -> pa.Array:
 
 def output_rows(scored: ScoredBatch, manifest: Manifest) -> Iterator[dict[str, Any]]:
     """The same columns, a dict for each row, for answers that are parsed rows themselves."""
-    names = manifest.scoring.columns
-    version = manifest.version
-    if len(names) == 1 and not scored.flaws:
-        name = names[0]
-        for score in scored.values[:, 0].tolist():
-            yield {name: score, "score_source": "model", "quality_flags": "", "model_version": version}
-        return
-    table = pa.RecordBatch.from_arrays(
-        output_columns(scored, manifest), schema=pa.schema(output_fields(manifest))
-    )
-    yield from table.to_pylist()
+    names, version = manifest.scoring.columns, manifest.version
+    labels = [str(label) for label in manifest.classes] if len(names) > 1 else []
+    flags: dict[int, str] = {}
+    for flaw in scored.flaws:
+        for number in flaw.rows.tolist():
+            flags[number] = f"{flags[number]};{flaw.name}" if number in flags else flaw.name
+    for number, (values, source) in enumerate(
+        zip(scored.values.tolist(), scored.sources.tolist(), strict=True)
+    ):
+        rejected = source == REJECTED
+        row: dict[str, Any] = dict.fromkeys(names) if rejected else dict(zip(names, values, strict=True))
+        if labels:
+            row["prediction"] = None if rejected else labels[values.index(max(values))]
+        row["score_source"] = SOURCES[source]
+        row["quality_flags"] = flags.get(number, "")
+        row["model_version"] = version
+        yield row

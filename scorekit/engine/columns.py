@@ -25,6 +25,9 @@ from scorekit.engine.numbers import decode_number, number_cell
 from scorekit.errors import SchemaError
 from scorekit.schema import Schema
 
+_EXACT = 1 << 53
+"""Whole numbers below it are float64 numbers."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
@@ -74,6 +77,7 @@ class Decoder:
     def __init__(self, schema: Schema, *, keep_texts: bool = False) -> None:
         self.schema = schema
         self.keep_texts = keep_texts
+        self._widths = len(schema.numeric), len(schema.coded)
         self._missing_texts = frozenset(("", *schema.na_values))
         self._coded = [Coder(feature, self._missing_texts) for feature in schema.coded]
         self._singles = [i for i, feature in enumerate(schema.numeric) if feature.arrow_type == "float"]
@@ -128,8 +132,9 @@ class Decoder:
                 except KeyError:
                     value = None
                     bad.setdefault(("absent", name), []).append(number)
-                if is_number and type(value) is float:
-                    out[number, index] = value
+                kind = type(value)
+                if is_number and (kind is float or (kind is int and -_EXACT < value < _EXACT)):
+                    out[number, index] = value  # as ``decode`` would, without calling it
                     continue
                 out[number, index], flaw = decode(value)
                 if flaw is not None:
@@ -146,8 +151,8 @@ class Decoder:
 
     def _empty(self, rows: int) -> Columns:
         return Columns(
-            np.empty((rows, len(self.schema.numeric)), order="F"),
-            np.empty((rows, len(self.schema.coded)), dtype=np.int32, order="F"),
+            np.empty((rows, self._widths[0]), order="F"),
+            np.empty((rows, self._widths[1]), dtype=np.int32, order="F"),
         )
 
     def _positions(self, schema: pa.Schema) -> dict[str, int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from scorekit.engine.columns import Columns
 from scorekit.engine.flaws import FLAWS, Flaw
-from scorekit.engine.ops import BINDERS, OPS
+from scorekit.engine.ops import BINDERS, OPS, take
 from scorekit.engine.program import Program, Step
 from scorekit.schema import Schema
 
@@ -62,7 +62,7 @@ class CompiledEngine:
         self._coded_names = [feature.name for feature in schema.coded]
         self._steps = [_bind(step, program) for step in program.steps]
         self._result = program.result
-        self._size = 1 + max(step.output for step in program.steps)
+        self._empty = [None] * (1 + max(step.output for step in program.steps))
 
     def score(self, columns: Columns) -> Scores:
         """Score every row.
@@ -87,21 +87,16 @@ class CompiledEngine:
         return Scores(np.concatenate([block.values for block in blocks]), tuple(flaws))
 
     def _block(self, numeric: NDArray[np.float64], codes: NDArray[np.int32]) -> Scores:
-        values: list[Any] = [None] * self._size
+        values: list[Any] = [*self._empty, numeric, codes]
         flaws: list[Flaw] = []
         # rows that will be rejected may still overflow or divide by zero on their way
         with np.errstate(all="ignore"):
-            for op, function, inputs, output in self._steps:
-                if op == "numeric":
-                    values[output] = function(numeric)
-                elif op == "codes":
-                    values[output] = function(codes)
-                elif op == "check":
-                    flaws += self._named(function(values[inputs[0]]), flaws)
-                elif op == "refuse_codes":
-                    flaws += self._named(function(values[inputs[0]] if inputs else codes), flaws)
-                else:
-                    values[output] = function(*[values[number] for number in inputs])
+            for function, inputs, output in self._steps:
+                made = function(*[values[number] for number in inputs])
+                if output is not None:
+                    values[output] = made
+                elif made:
+                    flaws += self._named(made, flaws)
         scores = values[self._result]
         if flaws:
             scores = scores.copy()
@@ -112,8 +107,6 @@ class CompiledEngine:
 
     def _named(self, found: Found, before: list[Flaw]) -> list[Flaw]:
         """Findings as flaws, less the rows that an earlier step rejected."""
-        if not found:
-            return []
         names = {"numeric": self._numeric_names, "codes": self._coded_names}
         gone = np.concatenate([flaw.rows for flaw in before]) if before else np.empty(0, dtype=np.int64)
         flaws = []
@@ -124,30 +117,27 @@ class CompiledEngine:
         return flaws
 
 
-Bound = tuple[str, Callable[..., Any], tuple[int, ...], int]
+NUMERIC, CODES = -2, -1
+"""Where the decoded columns stand among the values."""
+
+Bound = tuple[Callable[..., Any], tuple[int, ...], int | None]
+"""What to call, the places of the values it gets, and the place of the value it makes, if it makes one."""
 
 
 def _bind(step: Step, program: Program) -> Bound:
     """A step with its arrays looked up, ready to call."""
     settings = {**step.params, **{key: program.arrays[name] for key, name in step.arrays.items()}}
+    if step.op in _DECODED:
+        return take(**settings), (_DECODED[step.op],), step.output
+    if step.op in _FINDERS:
+        return _FINDERS[step.op](**settings), step.inputs or (CODES,), None
     if step.op in BINDERS:
-        function: Callable[..., Any] = BINDERS[step.op](**settings)
-    else:
-        op = _BUILT_IN.get(step.op) or OPS[step.op]
-        function = partial(op, **settings) if settings else op
-    return step.op, function, step.inputs, step.output
-
-
-def _columns(decoded: NDArray[Any], *, columns: list[int]) -> NDArray[Any]:
-    """Some columns of the decoded input; a view where they are neighbours."""
-    first, count = columns[0], len(columns)
-    if columns == list(range(first, first + count)):
-        return decoded[:, first : first + count]
-    return decoded[:, columns]
+        return BINDERS[step.op](**settings), step.inputs, step.output
+    op = OPS[step.op]
+    return partial(op, **settings) if settings else op, step.inputs, step.output
 
 
 def _check(
-    value: NDArray[np.float64],
     *,
     nan: bool,
     infinite: bool,
@@ -155,12 +145,11 @@ def _check(
     origins: list[int],
     positive: bool = False,
     forbidden: float | None = None,
-) -> Found:
+) -> Callable[[NDArray[np.float64]], Found]:
     """Find what scikit-learn would refuse.
 
     Parameters
     ----------
-    value : ndarray, shape (n_rows, n_columns)
     nan, infinite : bool
         Whether NaN and infinities pass.
     single : bool
@@ -171,22 +160,31 @@ def _check(
         Whether zero and less are refused.
     forbidden : float, optional
         A number that is refused.
+
+    Returns
+    -------
+    callable
+        Takes a matrix of shape (n_rows, n_columns).
     """
-    special = positive or forbidden is not None
-    # a finite sum of finite terms: the usual case, in one pass
-    if not single and not special and math.isfinite(np.add.reduce(value, axis=None)):
-        return []
-    found: Found = []
-    if not nan:
-        found += _where(np.isnan(value), "missing_not_allowed", origins)
-    if not infinite:
-        beyond = np.abs(value) >= _BEYOND_SINGLE if single else np.isinf(value)
-        found += _where(beyond, "infinite", origins)
-    if positive:
-        found += _where(value <= 0, "not_positive", origins)
-    if forbidden is not None:
-        found += _where(value == forbidden, "missing_not_allowed", origins)
-    return found
+    only_finite = not (single or positive or forbidden is not None)
+
+    def function(value: NDArray[np.float64]) -> Found:
+        # a finite sum of finite terms: the usual case, in one pass
+        if only_finite and math.isfinite(np.add.reduce(value, axis=None)):
+            return []
+        found: Found = []
+        if not nan:
+            found += _where(np.isnan(value), "missing_not_allowed", origins)
+        if not infinite:
+            beyond = np.abs(value) >= _BEYOND_SINGLE if single else np.isinf(value)
+            found += _where(beyond, "infinite", origins)
+        if positive:
+            found += _where(value <= 0, "not_positive", origins)
+        if forbidden is not None:
+            found += _where(value == forbidden, "missing_not_allowed", origins)
+        return found
+
+    return function
 
 
 def _where(mask: NDArray[np.bool_], code: str, origins: list[int]) -> Found:
@@ -200,27 +198,36 @@ def _where(mask: NDArray[np.bool_], code: str, origins: list[int]) -> Found:
     return found
 
 
-def _refuse_codes(codes: NDArray[np.int32], *, refused: list[tuple[int, int, str, int]]) -> Found:
+def _refuse_codes(*, refused: list[tuple[int, int, str, int]]) -> Callable[[NDArray[np.int32]], Found]:
     """Find codes an encoder raises on.
 
     Parameters
     ----------
-    codes : ndarray of int32, shape (n_rows, n_columns)
     refused : list of (column of codes, code, flaw code, origin)
         ``origin`` is the column of ``Columns.numeric`` the codes were made from, or -1
         for the decoded codes.
+
+    Returns
+    -------
+    callable
+        Takes codes of shape (n_rows, n_columns).
     """
-    found: Found = []
-    for column, code, flaw, origin in refused:
-        rows = np.flatnonzero(codes[:, column] == code)
-        if len(rows):
-            found.append((flaw, "numeric", origin, rows) if origin >= 0 else (flaw, "codes", column, rows))
-    return found
+
+    def function(codes: NDArray[np.int32]) -> Found:
+        found: Found = []
+        for column, code, flaw, origin in refused:
+            rows = np.flatnonzero(codes[:, column] == code)
+            if len(rows):
+                found.append(
+                    (flaw, "numeric", origin, rows) if origin >= 0 else (flaw, "codes", column, rows)
+                )
+        return found
+
+    return function
 
 
-_BUILT_IN: dict[str, Callable[..., Any]] = {
-    "numeric": _columns,
-    "codes": _columns,
-    "check": _check,
-    "refuse_codes": _refuse_codes,
-}
+_FINDERS: dict[str, Callable[..., Callable[..., Found]]] = {"check": _check, "refuse_codes": _refuse_codes}
+"""Steps that make no value, and reject rows instead; bound as ``ops.BINDERS`` are."""
+
+_DECODED = {"numeric": NUMERIC, "codes": CODES}
+"""Steps that take some of the decoded columns."""

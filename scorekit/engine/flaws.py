@@ -53,6 +53,11 @@ class Flaw:
     rows: NDArray[np.int64]
 
     @property
+    def name(self) -> str:
+        """``code:column``, or the code alone."""
+        return f"{self.code}:{self.column}" if self.column else self.code
+
+    @property
     def rejects(self) -> bool:
         """Whether these rows get no score."""
         return FLAWS[self.code].rejects

@@ -113,10 +113,14 @@ def add_tables(*, table: Matrix, offsets: NDArray[np.int64], intercept: Matrix |
         Columns are added one after another, on one row as on thousands.
     """
     begins = offsets + 2
+    single = table[:, 0].copy() if table.shape[1] == 1 else None
 
     def function(codes: NDArray[np.int32], base: Any = intercept) -> Matrix:
         if len(codes) <= FEW_ROWS:
-            out: Matrix = np.add.accumulate(table[codes + begins], axis=1)[:, -1]
+            if single is None:
+                out: Matrix = np.add.accumulate(table[codes + begins], axis=1)[:, -1]
+            else:
+                out = np.add.accumulate(single[codes + begins], axis=1)[:, -1:]
         else:
             out = table[codes[:, 0] + begins[0]]
             for column in range(1, len(begins)):
