@@ -478,10 +478,14 @@ def _add_metrics(table: Table, metrics: Sequence[Measured]) -> None:
         if chosen:
             table.add_row(f"[bold]{title}[/]")
         for metric in chosen:
-            step = f"{metric.b - metric.a:+.4f}" if metric.a is not None and metric.b is not None else ""
-            table.add_row(
-                f"  {metric_name(metric.name)}", number(metric.a) or "–", number(metric.b) or "–", step
-            )
+            values = (number(metric.a) or "–", number(metric.b) or "–", _step(metric))
+            table.add_row(f"  {metric_name(metric.name)}", *values)
+
+
+def _step(metric: Measured) -> str:
+    if metric.a is None or metric.b is None:
+        return ""
+    return f"{metric.b - metric.a:+.2g}" if metric.a != metric.b else "="
 
 
 # Signatures --------------------------------------------------------------------------

@@ -193,6 +193,8 @@ def test_tables_fit_the_screen(
     assert title == long
     assert max(map(len, table)) <= columns
     assert "signed" in table[0]
+    for whole in ("2026-02-03", "compiled", "holdout"):
+        assert sum(whole in line for line in table) == 4, "a short word is never broken for a long one"
     said = models("history", long, "--alias", "the-one-for-the-other-country", *where)
     assert max(map(len, said.out.splitlines()[1:])) <= columns
     for verb in (["show", f"{long}:1"], ["diff", f"{long}:1", f"{long}:4"]):
@@ -486,8 +488,8 @@ def test_metrics_stand_side_by_side_with_their_difference(tmp_path: Path, models
     store.publish(better, {}, by="tests")
     said = models("diff", "bank:1", "bank:2", "--store", tmp_path)
     lines = [" ".join(line.split()) for line in said.out.splitlines()]
-    assert "ROC AUC 0.75 0.8 +0.0500" in lines
-    assert "log loss 0.31 0.31 +0.0000" in lines
+    assert "ROC AUC 0.75 0.8 +0.05" in lines
+    assert "log loss 0.31 0.31 =" in lines
     assert "not of the same rows" not in said.out
 
 
