@@ -55,13 +55,13 @@ def _lines(result: BatchResult, output: JobResult) -> list[str]:
     summary = output.summary
     speed = f"{summary.rows / result.seconds:,.0f} rows/s" if result.seconds > 0 else ""
     verb = "would score" if result.dry_run else "scored"
-    what = f"{summary.rows:,} rows" if not result.dry_run else f"into {escape(output.target)}"
+    what = _rows(summary.rows) if not result.dry_run else f"into {escape(output.target)}"
     how = f"in {result.seconds:.2f} s, {speed}"
     lines = [f"[bold]{verb}[/] {what} with [bold]{result.model}[/] ({result.engine}) {how}"]
     lines += _score_lines(result, output)
     if summary.rejected:
         share = summary.rejected / summary.rows
-        lines.append(f"  [red]rejected[/]  {summary.rejected:,} rows ({share:.1%})")
+        lines.append(f"  [red]rejected[/]  {_rows(summary.rejected)} ({share:.1%})")
     lines += _flag_lines(output)
     if not result.dry_run and output.target != "-":
         lines.append(f"  output    {escape(output.target)}")
@@ -84,7 +84,11 @@ def _score_lines(result: BatchResult, output: JobResult) -> list[str]:
 
 def _flag_lines(output: JobResult) -> list[str]:
     worst = sorted(output.summary.flaws.items(), key=lambda item: -item[1])
-    lines = [f"  flagged   {count:,} rows: {escape(name)}" for name, count in worst[:WORST]]
+    lines = [f"  flagged   {_rows(count)}: {escape(name)}" for name, count in worst[:WORST]]
     if len(worst) > WORST:
         lines.append(f"            and {len(worst) - WORST} more reasons")
     return lines
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
