@@ -278,6 +278,11 @@ def run(args: Sequence[str] | None = None) -> int:
         return 143
     except BrokenPipeError:
         return _reader_went_away()
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):
+            # so Typer and rich leave, by 1, which would be a bug of ours
+            return _reader_went_away()
+        raise
     except Exception as error:  # noqa: BLE001 - the last place an error can be turned into an exit code
         return _unexpected(error)
 

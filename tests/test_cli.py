@@ -98,6 +98,17 @@ def test_wrong_usage_leaves_by_2(args: list[str], capsys: pytest.CaptureFixture[
         assert capsys.readouterr().err.startswith("error: ")
 
 
+@pytest.mark.parametrize("args", [["doctor"], ["doctor", "--json"], ["models", "list", "--json"], ["--help"]])
+def test_a_reader_who_went_away_is_no_bug(args: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "scorekit", *args]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
 def test_version_and_module() -> None:
     shown = subprocess.run([sys.executable, "-m", "scorekit", "--version"], capture_output=True, text=True)
     assert shown.stdout == "scorekit 0.1.0\n"
