@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from scorekit.store.manifest import METRIC_NAMES, Manifest, Metrics
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+_MOST = 6
+"""Values of many that are shown."""
 
 
 def text(value: object) -> str:
@@ -70,3 +75,35 @@ def metric_name(name: str) -> str:
 def number(value: float | None) -> str:
     """A metric to four digits."""
     return "" if value is None else f"{value:.4g}"
+
+
+def finite(value: float | None) -> float | None:
+    """A number that JSON has."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def minute(written: str) -> str:
+    """A time as people read it, to the minute."""
+    return text(written[:16].replace("T", " "))
+
+
+def columns_table(*columns: str) -> Table:
+    """A table without lines, whose long words are folded."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def some(values: Sequence[object]) -> str:
+    """The first of many values, and how many more there are."""
+    shown = ", ".join(map(str, values[:_MOST]))
+    more = len(values) - _MOST
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def short(digest: str) -> str:
+    """As much of a digest as tells it from others."""
+    return f"{digest[:12]}…"

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from scorekit.comparison import ABSENT, Change, Comparison, Measured
-from scorekit.render_manifest import engine, metric_name, metrics_table, number, rows, task, text
+from scorekit.render_manifest import (
+    columns_table,
+    engine,
+    finite,
+    metric_name,
+    metrics_table,
+    minute,
+    number,
+    rows,
+    short,
+    some,
+    task,
+    text,
+)
 from scorekit.store.manifest import Manifest
 from scorekit.store.references import Ref
 from scorekit.store.signatures import KeyPair, Signing, Standing
@@ -27,9 +38,7 @@ _MANY = 10
 """Metrics below it are shown to as many places, one below the other."""
 
 _MOST_INPUTS = 40
-_MOST_LEVELS = 6
-_MOST_CHANGES = 15
-"""Differences of one topic that are shown; ``--json`` has all, as it has for the others."""
+"""Inputs that are shown; ``--json`` has all."""
 
 _SIGNED: dict[Standing, str] = {
     "valid": "[green]yes[/]",
@@ -96,17 +105,12 @@ def _ref_json(ref: Ref) -> dict[str, Any]:
 
 
 def _headline_json(headline: Headline) -> dict[str, Any]:
-    value = _finite(headline.value)
+    value = finite(headline.value)
     return {"name": headline.name, "value": value, "measured_on": headline.measured_on}
 
 
 def _signing_json(signing: Signing) -> dict[str, Any]:
     return {"standing": signing.standing, "keys": list(signing.keys)}
-
-
-def _finite(value: float | None) -> float | None:
-    """A number that JSON has."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _overview(overview: Overview, *, whole: bool) -> list[RenderableType]:
@@ -132,7 +136,7 @@ def _model_part(model: ModelVersions, shown: Sequence[Listed], *, signed: bool) 
     headlines = [row.summary.headline for row in shown if row.summary and row.summary.headline]
     names = {headline.name for headline in headlines}
     title = metric_name(names.pop()) if len(names) == 1 else "metric"
-    table = _table("version", "created", "estimator", title, "on", "engine", "aliases")
+    table = columns_table("version", "created", "estimator", title, "on", "engine", "aliases")
     for column in (0, 3):
         table.columns[column].justify = "right"
     for column in (0, 1, 3, 4, 5):
@@ -182,19 +186,6 @@ def _signed(row: Listed) -> str:
     return _SIGNED[row.signing.standing] if row.signing else ""
 
 
-def _time(written: str) -> str:
-    return text(written[:16].replace("T", " "))
-
-
-def _table(*columns: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
 # One version -------------------------------------------------------------------------
 
 
@@ -242,7 +233,7 @@ def _facts(version: Version) -> Table:
         ("target", f"{text(manifest.target)}: {task(manifest)}"),
         ("estimator", _estimator(manifest)),
         ("rows", rows(manifest)),
-        *(("data", f"{text(file.uri)} [dim]{_short(file.sha256)}[/]") for file in manifest.training.files),
+        *(("data", f"{text(file.uri)} [dim]{short(file.sha256)}[/]") for file in manifest.training.files),
         ("scored by", engine(manifest)),
         ("made", _made(manifest)),
         ("files", _files(manifest)),
@@ -273,11 +264,11 @@ def _estimator(manifest: Manifest) -> str:
 def _made(manifest: Manifest) -> str:
     made = manifest.environment
     packages = ", ".join(f"{name} {version}" for name, version in made.packages.items())
-    where = f"{_time(manifest.created)} UTC with Python {made.python}, {packages} on {made.platform}"
+    where = f"{minute(manifest.created)} UTC with Python {made.python}, {packages} on {made.platform}"
     if made.git_commit is None:
         return text(where)
     dirty = " with changes that were not committed" if made.git_dirty else ""
-    return text(f"{where}; git commit {_short(made.git_commit)}{dirty}")
+    return text(f"{where}; git commit {short(made.git_commit)}{dirty}")
 
 
 def _files(manifest: Manifest) -> str:
@@ -288,22 +279,12 @@ def _files(manifest: Manifest) -> str:
 
 def _inputs(manifest: Manifest) -> list[RenderableType]:
     features = manifest.inputs.features
-    table = _table("input", "kind", "in training", "missing")
+    table = columns_table("input", "kind", "in training", "missing")
     for feature in features[:_MOST_INPUTS]:
-        seen = _some(feature.levels) if feature.kind == "category" else feature.span
+        seen = some(feature.levels) if feature.kind == "category" else feature.span
         table.add_row(text(feature.name), feature.kind, text(seen), "yes" if feature.nullable else "no")
     more = len(features) - _MOST_INPUTS
     return [table, f"[dim]and {more:,} more inputs; --json has all[/]"] if more > 0 else [table]
-
-
-def _some(values: Sequence[object]) -> str:
-    shown = ", ".join(map(str, values[:_MOST_LEVELS]))
-    more = len(values) - _MOST_LEVELS
-    return f"{shown} and {more:,} more" if more > 0 else shown
-
-
-def _short(digest: str) -> str:
-    return f"{digest[:12]}…"
 
 
 # Whether versions hold ---------------------------------------------------------------
@@ -377,115 +358,12 @@ def show_history(history: AliasHistory, *, as_json: bool) -> None:
     if not history.moves:
         terminal.answer(f"{alias} points at version {history.version}, the first; nobody moved it")
         return
-    table = _table("when (UTC)", "version", "by", "why")
+    table = columns_table("when (UTC)", "version", "by", "why")
     for move in history.moves:
         step = f"{move.from_version} → {move.to_version}" if move.from_version else f"→ {move.to_version}"
-        table.add_row(_time(move.at), step, text(move.by), text(move.why))
+        table.add_row(minute(move.at), step, text(move.by), text(move.why))
     table.columns[1].justify = "right"
     terminal.answer(alias, table)
-
-
-# Differences -------------------------------------------------------------------------
-
-
-def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
-    """Show how two versions differ on stdout."""
-    if as_json:
-        terminal.answer_json(_comparison_json(comparison))
-        return
-    a, b = text(str(comparison.a)), text(str(comparison.b))
-    if comparison.same:
-        terminal.answer(f"[bold]{a}[/] and [bold]{b}[/] do not differ")
-        return
-    table = _table("", a, b, "")
-    table.add_row("created (UTC)", *(_time(created) for created in comparison.created))
-    for topic in dict.fromkeys(change.topic for change in comparison.changes):
-        _add_topic(table, topic, [change for change in comparison.changes if change.topic == topic])
-    _add_metrics(table, comparison.metrics)
-    terminal.answer(table)
-    if comparison.metrics and not comparison.comparable:
-        terminal.answer("[yellow]The metrics are not of the same rows.[/]")
-
-
-def _comparison_json(comparison: Comparison) -> dict[str, Any]:
-    return {
-        "a": str(comparison.a),
-        "b": str(comparison.b),
-        "store": comparison.store,
-        "same": comparison.same,
-        "differences": [_change_json(change) for change in comparison.changes],
-        "metrics": [_measured_json(metric) for metric in comparison.metrics],
-        "metrics_of_the_same_rows": comparison.comparable,
-    }
-
-
-def _change_json(change: Change) -> dict[str, Any]:
-    sides = {"a": change.a, "b": change.b}
-    there = {side: value for side, value in sides.items() if value is not ABSENT}
-    return {"topic": change.topic, "what": change.what, **there}
-
-
-def _measured_json(metric: Measured) -> dict[str, Any]:
-    values = {"a": _finite(metric.a), "b": _finite(metric.b)}
-    return {"measured_on": metric.measured_on, "name": metric.name, **values}
-
-
-def _add_topic(table: Table, topic: str, changes: Sequence[Change]) -> None:
-    table.add_row(f"[bold]{topic}[/]")
-    for change in changes[:_MOST_CHANGES]:
-        table.add_row(f"  {text(change.what)}", *_sides(change.a, change.b))
-    more = len(changes) - _MOST_CHANGES
-    if more > 0:
-        table.add_row(f"  [dim]and {more:,} more; --json has all[/]")
-
-
-def _sides(a: object, b: object) -> tuple[str, str]:
-    """Both values; of two lists what only one of them has."""
-    if not isinstance(a, list) or not isinstance(b, list):
-        return _value(a), _value(b)
-    only = [value for value in a if value not in b], [value for value in b if value not in a]
-    if not any(only):
-        return _value(a), _value(b)
-    return _only(only[0], len(a)), _only(only[1], len(b))
-
-
-def _only(values: Sequence[object], total: int) -> str:
-    shown = text(_some([_plain(value) for value in values]))
-    return shown if len(values) == total else f"{total:,} [dim]with[/] {shown}" if values else f"{total:,}"
-
-
-def _value(value: object) -> str:
-    if value is ABSENT:
-        return "[dim]–[/]"
-    if isinstance(value, list):
-        return text(_some([_plain(each) for each in value])) or "[dim]none[/]"
-    return text(_plain(value))
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "none"}[value]
-    if isinstance(value, int):
-        return f"{value:,}"
-    written = str(value)
-    return _short(written) if len(written) in (40, 64) and written.isalnum() else written
-
-
-def _add_metrics(table: Table, metrics: Sequence[Measured]) -> None:
-    titles = {"cross_validated": "cross-validated", "holdout": "holdout"}
-    for measured_on, title in titles.items():
-        chosen = [metric for metric in metrics if metric.measured_on == measured_on]
-        if chosen:
-            table.add_row(f"[bold]{title}[/]")
-        for metric in chosen:
-            values = (number(metric.a) or "–", number(metric.b) or "–", _step(metric))
-            table.add_row(f"  {metric_name(metric.name)}", *values)
-
-
-def _step(metric: Measured) -> str:
-    if metric.a is None or metric.b is None:
-        return ""
-    return f"{metric.b - metric.a:+.2g}" if metric.a != metric.b else "="
 
 
 # Signatures --------------------------------------------------------------------------

@@ -55,9 +55,7 @@ def show(
 def verify(
     models: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="MODEL", help="NAME, NAME:VERSION or NAME@ALIAS. Default: every version."
-        ),
+        typer.Argument(metavar="MODEL", help="NAME, NAME:VERSION or NAME@ALIAS. Default: every version."),
     ] = None,
     *,
     store: StoreOption = None,
@@ -139,9 +137,9 @@ def diff(
     Data, target, inputs, recipe, scoring and environment where they differ,
     and the metrics side by side.
     """
-    from scorekit import comparison, render_models
+    from scorekit import comparison, render_comparison
 
-    render_models.show_comparison(comparison.compare(a, b, store=store), as_json=as_json)
+    render_comparison.show(comparison.compare(a, b, store=store), as_json=as_json)
 
 
 def keygen(

@@ -1,95 +1,21 @@
-"""``scorekit models``: what people read is what the store holds, and what does not hold is named."""
+"""``scorekit models``: what people read is what the store holds."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from scorekit.cli import run
 from scorekit.model import load
 from scorekit.store.versions import Store
-from tests.conftest import Bank, scorekit
+from tests.commands.stores import Models, change, flip, many
+from tests.conftest import scorekit
 from tests.store import example
 from tests.test_loaded_modules import BANNED, loaded
-from tests.training import samples
 
-COMPILED = ["manifest.json", "compiled/program.json", "compiled/arrays.npz", "estimator.joblib", "card.md"]
 FUTURE = 99
-
-Models = Callable[..., "Said"]
-
-
-class Said:
-    """Exit code of a command, and what it wrote."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> dict[str, Any]:
-        (line,) = self.out.splitlines()
-        found: dict[str, Any] = json.loads(line)
-        assert found.pop("format_version") == 1
-        return found
-
-
-@pytest.fixture(scope="session")
-def trained(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A logistic ``bank:1``, and a ``bank:2`` that scikit-learn scores, of other rows and columns."""
-    folder = tmp_path_factory.mktemp("versions")
-    shutil.copytree(bank.store, folder / "models")
-    made_by = samples.recipe(
-        target="y",
-        name="bank",
-        estimator="sklearn.neighbors.KNeighborsClassifier",
-        params={"n_neighbors": 9},
-        holdout=0.25,
-        drop=("age",),
-    )
-    samples.trained(samples.bank(400), folder, made_by)
-    return folder / "models"
-
-
-@pytest.fixture
-def store(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy that a test may harm."""
-    shutil.copytree(trained, tmp_path / "models")
-    monkeypatch.setenv("SCOREKIT_STORE", str(tmp_path / "models"))
-    monkeypatch.setenv("COLUMNS", "80")
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def models(capsys: pytest.CaptureFixture[str]) -> Models:
-    def command(*args: object) -> Said:
-        capsys.readouterr()
-        code = run(["models", *map(str, args)])
-        return Said(code, *capsys.readouterr())
-
-    return command
-
-
-def change(file: Path, **values: Any) -> None:
-    file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
-
-
-def flip(file: Path, place: int = -3) -> None:
-    data = bytearray(file.read_bytes())
-    data[place] ^= 1
-    file.write_bytes(data)
-
-
-def many(folder: Path, count: int, name: str = "bank", **changes: Any) -> Store:
-    """A store with more versions than a screen has lines, of a few bytes each."""
-    made = Store.open(str(folder))
-    for number in range(count):
-        made.publish(example.manifest(name, **changes), example.files(str(number)), by="tests")
-    return made
 
 
 # What there is -----------------------------------------------------------------------
@@ -391,186 +317,6 @@ def test_what_others_wrote_steers_no_terminal(models: Models) -> None:
     said = models("history", "bank")
     assert not {char for char in said.out if not char.isprintable()} - {"\n"}
     assert "one two three  [bold]four[/]" in said.out
-
-
-# Whether versions hold ---------------------------------------------------------------
-
-
-def test_every_version_is_verified_when_none_is_named(store: Path, models: Models) -> None:
-    said = models("verify")
-    assert (said.code, said.err) == (0, "")
-    assert said.out == "holds   bank:1: 4 files, not signed\nholds   bank:2: 2 files, not signed\n"
-    one = models("verify", "bank", "--json").json
-    assert (one["ok"], [version["model"] for version in one["versions"]]) == (True, ["bank:1"])
-    assert {file["path"] for file in one["versions"][0]["files"]} == set(COMPILED) - {"manifest.json"}
-
-
-@pytest.mark.parametrize("path", COMPILED)
-def test_a_flipped_byte_is_found_and_its_file_named(store: Path, models: Models, path: str) -> None:
-    flip(store / "bank/1" / path)
-    said = models("verify")
-    assert said.code == 4
-    assert f"{store}/bank/1/{path} " in said.out
-    assert f"{store}/bank/1/{path} " in said.err.partition("hint:")[0]
-    assert "holds   bank:2" in said.out
-    checked = models("verify", "--json")
-    assert (checked.code, checked.json["ok"]) == (4, False)
-    first, second = checked.json["versions"]
-    assert path in first["problems"][0]
-    assert second["ok"]
-    assert models("verify", "bank:2").code == 0
-
-
-def test_a_check_that_failed_leaves_by_4_with_its_findings_on_stdout(store: Path) -> None:
-    flip(store / "bank/1/estimator.joblib")
-    flip(store / "bank/2/card.md")
-    (store / "bank/2/extra").write_bytes(b"")
-    said = scorekit("models", "verify", "--quiet", store=store)
-    assert said.returncode == 4
-    assert [line.split()[:2] for line in said.stdout.splitlines()] == [
-        ["broken", "bank:1:"],
-        ["broken", "bank:2:"],
-        ["broken", "bank:2:"],
-    ]
-    assert said.stderr.startswith("error: 2 of 2 versions do not hold: ")
-    assert "restore it" in said.stderr
-
-
-# Differences -------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("store")
-def test_diff_tells_what_differs(models: Models) -> None:
-    said = models("diff", "bank:1", "bank:2")
-    assert (said.code, said.err) == (0, "")
-    lines = [" ".join(line.split()) for line in said.out.splitlines()]
-    assert lines[0] == "bank:1 bank:2"
-    for line in (
-        "rows 2,713 300",
-        "age numeric (int64) –",
-        "cv 2 0",
-        "params.n_neighbors – 9",
-        "engine compiled reference",
-        "The metrics are not of the same rows.",
-    ):
-        assert line in lines
-    topics = [line for line in lines if line in ("data", "target", "inputs", "recipe", "scoring")]
-    assert topics == ["data", "inputs", "recipe", "scoring"]
-
-
-def test_diff_as_json(store: Path, models: Models) -> None:
-    found = models("diff", "bank:1", "bank:2", "--json").json
-    assert (found["a"], found["b"], found["same"]) == ("bank:1", "bank:2", False)
-    assert found["metrics_of_the_same_rows"] is False
-    changes = {f"{each['topic']}: {each['what']}": each for each in found["differences"]}
-    assert changes["data: rows"]["a"] == 2713
-    assert changes["inputs: age"] == {"topic": "inputs", "what": "age", "a": "numeric (int64)"}
-    assert changes["recipe: drop"] == {"topic": "recipe", "what": "drop", "a": [], "b": ["age"]}
-    assert "b" not in changes["scoring: compiled digest"]
-    assert changes["scoring: engine"]["b"] == "reference"
-    assert "target: target" not in changes
-    holdout = json.loads((store / "bank/2/manifest.json").read_text())["metrics"]["holdout"]
-    assert {
-        each["name"]: each["b"] for each in found["metrics"] if each["measured_on"] == "holdout"
-    } == holdout
-    assert all(each["a"] is None for each in found["metrics"] if each["measured_on"] == "holdout")
-
-
-@pytest.mark.usefixtures("store")
-def test_a_version_does_not_differ_from_itself(models: Models) -> None:
-    assert models("diff", "bank", "bank:1").out == "bank:1 and bank:1 do not differ\n"
-    assert models("diff", "bank", "bank:1", "--json").json["same"] is True
-
-
-def test_metrics_stand_side_by_side_with_their_difference(tmp_path: Path, models: Models) -> None:
-    store = many(tmp_path, 1)
-    better = example.manifest(metrics={"holdout": {"roc_auc": 0.8, "log_loss": 0.31}})
-    store.publish(better, {}, by="tests")
-    said = models("diff", "bank:1", "bank:2", "--store", tmp_path)
-    lines = [" ".join(line.split()) for line in said.out.splitlines()]
-    assert "ROC AUC 0.75 0.8 +0.05" in lines
-    assert "log loss 0.31 0.31 =" in lines
-    assert "not of the same rows" not in said.out
-
-
-def test_a_parameter_set_to_nothing_is_not_one_that_was_left_alone(tmp_path: Path, models: Models) -> None:
-    store = many(tmp_path, 1, recipe={"target": "y", "params": {"depth": None}})
-    store.publish(example.manifest(recipe={"target": "y", "params": {}}), {}, by="tests")
-    found = models("diff", "bank:1", "bank:2", "--json", "--store", tmp_path).json
-    assert found["differences"] == [{"topic": "recipe", "what": "params.depth", "a": None}]
-    assert "params.depth  none" in models("diff", "bank:1", "bank:2", "--store", tmp_path).out
-
-
-def test_levels_that_came_and_went_are_named(tmp_path: Path, models: Models) -> None:
-    store = many(tmp_path, 1)
-    inputs = example.manifest().inputs
-    age, job = inputs.features
-    wider = age.model_copy(update={"maximum": 97.0})
-    other = job.model_copy(update={"levels": ("admin.", "student", "unknown")})
-    schema = inputs.model_copy(update={"features": (other, wider)})
-    store.publish(example.manifest(inputs=schema), {}, by="tests")
-    said = models("diff", "bank:1", "bank:2", "--store", tmp_path)
-    lines = [" ".join(line.split()) for line in said.out.splitlines()]
-    assert "job: levels 2 with retired 3 with student, unknown" in lines
-    assert "age: range 18 to 95 18 to 97" in lines
-    assert "order of columns age, job job, age" in lines
-
-
-# Signatures --------------------------------------------------------------------------
-
-
-def test_only_what_a_trusted_key_signed_is_used(
-    store: Path, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    key = tmp_path / "release.pem"
-    made = models("keygen", key, "--json").json
-    assert (made["private"], made["public"]) == (str(key), f"{key}.pub")
-    assert models("keygen", key).code == 2, "a key is never written over"
-    signed = models("sign", "bank:2", "--key", key)
-    assert (signed.code, signed.out) == (0, "")
-    assert signed.err == f"signed bank:2 with the key {made['key']}\n"
-    assert "SCOREKIT_TRUSTED_KEYS is not set" in models("verify", "bank:2").out
-    monkeypatch.setenv("SCOREKIT_TRUSTED_KEYS", f"{key}.pub")
-    assert models("promote", "bank:2").code == 0
-    assert "signed by a key that is trusted here" in models("verify", "bank:2").out
-    refused = models("promote", "bank:1")
-    assert refused.code == 4
-    assert f"{store}/bank/1/manifest.json is not signed" in refused.err
-    checked = models("verify")
-    assert checked.code == 4
-    assert "hint: sign it" in checked.err
-    second, first = models("list", "--json").json["models"][0]["versions"]
-    assert second["signing"] == {"standing": "valid", "keys": [made["key"]]}
-    assert first["signing"]["standing"] == "unsigned"
-    assert models("list").out.splitlines()[1].split()[-1] == "signed"
-
-
-def test_what_is_not_signed_can_be_read_before_it_is_signed(
-    store: Path, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("ours", "theirs"):
-        models("keygen", tmp_path / name)
-    models("sign", "bank:2", "--key", tmp_path / "theirs")
-    monkeypatch.setenv("SCOREKIT_TRUSTED_KEYS", str(tmp_path / "ours.pub"))
-    assert "signature  not signed" in models("show", "bank:1").out
-    assert "no key that is trusted here" in models("show", "bank:2").out
-    assert models("diff", "bank:1", "bank:2").code == 0
-    assert models("show", "bank:1", "--card").code == 0
-    models("sign", "bank:1", "--key", tmp_path / "ours")
-    forged = store / "bank/1/manifest.json"
-    forged.write_text(forged.read_text() + " ")
-    said = models("show", "bank:1")
-    assert (said.code, said.out) == (4, "")
-    assert "the signature does not hold" in said.err
-
-
-def test_nobody_signs_what_does_not_hold(store: Path, models: Models, tmp_path: Path) -> None:
-    models("keygen", tmp_path / "key")
-    flip(store / "bank/1/card.md")
-    said = models("sign", "bank:1", "--key", tmp_path / "key")
-    assert said.code == 4
-    assert "bank/1/card.md was changed after it was published: not signed" in said.err
-    assert models("sign", "bank:2", "--key", tmp_path / "nothing").code == 2
 
 
 # As processes ------------------------------------------------------------------------
