@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import time
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
-from scorekit.batch.job import (
-    JobOptions,
-    JobResult,
-    hash_inputs,
-    open_input,
-    run_job,
-    run_key,
-)
-from scorekit.batch.plan import Job, Plan, plan
-from scorekit.batch.run import Carried
+from scorekit.batch.folder import run_folder
+from scorekit.batch.inputs import open_input
+from scorekit.batch.job import JobOptions, JobResult, run_job
+from scorekit.batch.plan import Job, Plan, check_places, plan
+from scorekit.batch.run import Carried, told_of
 from scorekit.batch.summary import ScoreSummary
-from scorekit.errors import NothingToDo, UsageError
+from scorekit.errors import UsageError
 from scorekit.model import Model, load
 from scorekit.progress import Progress, Silent
-from scorekit.tables.parts import exists, publish_bytes, remove
+from scorekit.tables.sources import STDIN
 
 __all__ = ["BatchResult", "JobOptions", "JobResult", "ScoreSummary", "score_files"]
-
-SUCCESS_FILE = "_SUCCESS"
-DONE_FILE = ".scorekit-done.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +105,18 @@ def score_files(
     listener = progress or Silent()
     loaded = model if isinstance(model, Model) else load(model, store=store, allow_mismatch=allow_mismatch)
     chosen = _complete(options or JobOptions())
-    made = plan(inputs, output, file_format)
+    made = plan(inputs, output, file_format, chosen.errors_file)
+    if chosen.resume:
+        _refuse_unresumable(made)
     listener.stage("scoring", _rows(made, loaded) if not dry_run else None, "rows")
     if dry_run:
+        if made.folder is None:
+            check_places(made.jobs[0])
         outputs = tuple(_try(job, loaded, chosen) for job in made.jobs)
     elif made.folder is None:
         outputs = tuple(run_job(job, loaded, chosen, listener) for job in made.jobs)
     else:
-        outputs = _run_folder(made, made.folder, loaded, chosen, listener)
+        outputs = run_folder(made, made.folder, loaded, chosen, listener)
     return BatchResult(
         model=f"{loaded.manifest.name}:{loaded.manifest.version}",
         engine=loaded.scorer.engine.name,
@@ -142,83 +136,34 @@ def _complete(options: JobOptions) -> JobOptions:
     )
 
 
+def _refuse_unresumable(made: Plan) -> None:
+    """Refuse to take up what cannot be: input that is gone once it is read, output once it is written."""
+    for job in made.jobs:
+        if not job.rereadable:
+            name = next(source.name for source in job.sources if source.uri == STDIN)
+            raise UsageError(
+                f"{name} can be read only once, so a run over it cannot be taken up again",
+                hint="leave --resume out, or score a file",
+            )
+        if job.stream:
+            raise UsageError(
+                f"what was written to {job.target} is gone, so a run into it cannot be taken up again",
+                hint="leave --resume out, or write a file",
+            )
+
+
 def _rows(made: Plan, model: Model) -> int | None:
     """Rows of all inputs, where every format knows it without reading them."""
     total = 0
     for job in made.jobs:
         for source in job.sources:
-            if source.format not in ("parquet", "arrow"):
+            if source.format not in ("parquet", "arrow") or source.uri == STDIN:
                 return None
             with closing(open_input(source, model, Carried((), (), model), 1)) as reader:
                 if reader.rows is None:
                     return None
                 total += reader.rows
     return total
-
-
-def _run_folder(
-    made: Plan, folder: str, model: Model, options: JobOptions, progress: Progress
-) -> tuple[JobResult, ...]:
-    """Score into a folder, file by file; ``_SUCCESS`` comes last.
-
-    A folder without ``_SUCCESS`` keeps a list of the files that are done, so that a
-    run that is taken up again knows them in every format.
-    """
-    if "://" not in folder:
-        _make_folder(Path(folder))
-    marker, done = f"{folder}/{SUCCESS_FILE}", _Done(folder)
-    if exists(marker):
-        if not options.force:
-            raise NothingToDo(
-                f"{folder} is complete already", hint="score it again with --force", code="complete"
-            )
-        remove(marker)
-    results = []
-    for job in made.jobs:
-        if options.resume and done.has(job, model, options):
-            progress.note(f"{job.target} is done already")
-            continue
-        if "://" not in job.target:
-            Path(job.target).parent.mkdir(parents=True, exist_ok=True)
-        results.append(run_job(job, model, options, progress))
-        done.add(results[-1])
-    publish_bytes(marker, b"")
-    done.clear()
-    return tuple(results)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-    except FileNotFoundError:
-        raise UsageError(
-            f"no such folder for the output: {folder.parent}", hint=f"mkdir -p {folder.parent}"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"cannot make the folder {folder}: {error.strerror}") from None
-
-
-class _Done:
-    """The outputs of a folder that an unfinished run has published, with their keys."""
-
-    def __init__(self, folder: str) -> None:
-        self._path = Path(folder) / DONE_FILE if "://" not in folder else None
-        self._keys: dict[str, str] = {}
-        if self._path is not None and self._path.exists():
-            self._keys = json.loads(self._path.read_text())
-
-    def has(self, job: Job, model: Model, options: JobOptions) -> bool:
-        key = self._keys.get(job.target)
-        return key is not None and key == run_key(job, model, options, hash_inputs(job))
-
-    def add(self, result: JobResult) -> None:
-        self._keys[result.target] = result.key
-        if self._path is not None:
-            self._path.write_text(json.dumps(self._keys))
-
-    def clear(self) -> None:
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
 
 
 def _try(job: Job, model: Model, options: JobOptions) -> JobResult:
@@ -231,5 +176,6 @@ def _try(job: Job, model: Model, options: JobOptions) -> JobResult:
             batch = next(iter(reader.batches()), None)
             if batch is not None:
                 unreadable = [bad.row - batch.first_row for bad in batch.bad]
-                summary.add(model.scorer.score(batch.rows, unreadable=unreadable))
+                with told_of(source):
+                    summary.add(model.scorer.score(batch.rows, unreadable=unreadable))
     return JobResult(job.target, summary, None, "")

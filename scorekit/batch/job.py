@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from concurrent.futures import Future
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 
-from scorekit.batch.partial import Partial, RunKey, State, folder_for
-from scorekit.batch.plan import STDIO, Job
+from scorekit.batch.inputs import hash_inputs, in_background, open_input, run_key
+from scorekit.batch.partial import Partial, State, folder_for
+from scorekit.batch.plan import Job, check_places
 from scorekit.batch.rejects import describe_first, reject_lines
 from scorekit.batch.run import Carried, ScoredChunk, scored_chunks
 from scorekit.batch.summary import ScoreSummary
-from scorekit.errors import NothingToDo, RowsRejected, UsageError
+from scorekit.errors import NothingToDo, RowsRejected, SchemaError, Unreachable, UsageError
 from scorekit.model import Model
 from scorekit.progress import Progress
 from scorekit.scoring import output_fields
-from scorekit.tables import Batch, Source, TableReader, TableWriter, open_output, open_table
-from scorekit.tables.parts import content_hash, exists, join_parts, output_metadata, publish_file
+from scorekit.tables import Batch, TableReader, TableWriter, find, open_output
+from scorekit.tables.output import conformed
+from scorekit.tables.parts import exists, join_parts, output_metadata, publish_file, remove
+from scorekit.tables.targets import explained, open_target
 
 PART_CHUNKS = 16
 ERRORS_FILE = "errors.jsonl"
@@ -38,7 +43,7 @@ class JobOptions:
     ids, passthrough : tuple of str
         Columns to carry; ``("all",)`` for all.
     errors_file : str or None
-        None means beside the output.
+        Where rejected rows are explained; None means beside the output.
     max_errors : int or None
         Most rejected rows; None means as long as one row is scored.
     threads : int
@@ -56,6 +61,10 @@ class JobOptions:
     resume: bool = False
     force: bool = False
     run_id: str = ""
+
+    def decisive(self) -> dict[str, Any]:
+        """What changes the bytes of an output."""
+        return {"ids": self.ids, "passthrough": self.passthrough, "chunk_rows": self.chunk_rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +101,27 @@ def run_job(job: Job, model: Model, options: JobOptions, progress: Progress) -> 
         If more rows were rejected than allowed, or all of them; the errors file is
         published, the output is not.
     """
+    check_places(job)
     run = _Run(job, model, options, progress)
-    if job.target == STDIO:
-        return run.to_stdout()
-    _check_folder(job.target)
+    if job.stream:
+        return run.to_stream()
     partial = Partial(folder_for(job.target))
-    with partial.held():
+    with _told_of(job, partial), explained(job.target), partial.held():
         return run.to_file(partial)
+
+
+@contextmanager
+def _told_of(job: Job, partial: Partial) -> Iterator[None]:
+    """Say of a full disk which output it was full for, not which part, and what to do."""
+    try:
+        yield
+    except Unreachable as error:
+        if error.code != "no_space":
+            raise
+        go_on = "free some space, and go on with --resume" if partial.begun else error.hint
+        raise Unreachable(
+            f"{job.target}: no space left while writing; nothing was published", hint=go_on, code=error.code
+        ) from error
 
 
 class _Run:
@@ -110,46 +133,69 @@ class _Run:
         self._options = options
         self._progress = progress
         self._carried = Carried(options.ids, options.passthrough, model)
+        self._names: tuple[str, ...] = ()
+        self._schema: pa.Schema | None = None
         self._summary = ScoreSummary()
         self._first_error: str | None = None
         self._hashes: Future[tuple[str, ...]] | None = None
 
     # outputs -------------------------------------------------------------------------
 
-    def to_stdout(self) -> JobResult:
-        """Score straight into stdout, which cannot be taken back."""
-        errors_path = self._options.errors_file
+    def to_stream(self) -> JobResult:
+        """Score straight into stdout, a pipe or a device, which cannot be taken back."""
         with ExitStack() as stack:
-            errors = stack.enter_context(Path(errors_path).open("wb")) if errors_path else None
+            errors = stack.enter_context(self._errors_beside_stream())
             writer: TableWriter | None = None
             for chunk in self._chunks(State(""), errors):
-                writer = writer or stack.enter_context(self._writer(STDIO, chunk.output.schema))
+                writer = writer or stack.enter_context(self._writer(self._job.target, chunk.output.schema))
                 writer.write(chunk.output)
-            writer = writer or stack.enter_context(self._writer(STDIO, self._empty_schema()))
+            writer = writer or stack.enter_context(self._writer(self._job.target, self._empty_schema()))
             writer.commit()
-        self._check_rejects(at_end=True)
-        return JobResult(STDIO, self._summary, errors_path, "")
+            self._check_rejects(at_end=True)
+        return JobResult(self._job.target, self._summary, self._explained_in(), "")
+
+    @contextmanager
+    def _errors_beside_stream(self) -> Iterator[IO[bytes] | None]:
+        """The errors file of a stream: published when rows were rejected, whatever becomes of the run."""
+        if self._job.errors is None:
+            yield None
+            return
+        place = open_target(self._job.errors)
+        try:
+            with explained(self._job.errors):
+                yield place.file
+                if self._summary.rejected:
+                    place.commit()
+                else:
+                    _remove_file(self._job.errors)
+        except RowsRejected:
+            place.commit()
+            raise
+        finally:
+            place.abort()
 
     def to_file(self, partial: Partial) -> JobResult:
-        """Score into parts, then publish."""
-        with ThreadPoolExecutor(1, thread_name_prefix="hash") as pool:
-            self._hashes = pool.submit(hash_inputs, self._job)
-            state = self._begin(partial)
-            resumed = self._summary.rows
-            try:
-                with (partial.folder / ERRORS_FILE).open("r+b" if state.parts else "w+b") as errors:
-                    errors.truncate(state.error_bytes)
-                    errors.seek(0, os.SEEK_END)
-                    self._write_parts(partial, state, errors)
-                self._check_rejects(at_end=True)
-            except RowsRejected:
-                self._publish_errors(partial)
-                partial.clear()
-                raise
-            self._publish(partial, state)
-            errors_file = self._publish_errors(partial)
-            partial.remove()
-        return JobResult(self._job.target, self._summary, errors_file, self._key(), resumed)
+        """Score into parts, then publish: the errors first, so that an output is never unexplained."""
+        self._hashes = in_background(lambda: hash_inputs(self._job))
+        state = self._begin(partial)
+        resumed = self._summary.rows
+        try:
+            with (partial.folder / ERRORS_FILE).open("r+b" if state.parts else "w+b") as errors:
+                errors.truncate(state.error_bytes)
+                errors.seek(0, os.SEEK_END)
+                self._write_parts(partial, state, errors)
+            self._check_rejects(at_end=True)
+        except RowsRejected:
+            self._publish_errors(partial)
+            partial.clear()
+            raise
+        self._publish_errors(partial)
+        self._publish(partial, state)
+        partial.remove()
+        return JobResult(self._job.target, self._summary, self._explained_in(), self._key(), resumed)
+
+    def _explained_in(self) -> str | None:
+        return self._job.errors if self._summary.rejected else None
 
     def _begin(self, partial: Partial) -> State:
         """Take up an earlier run, or begin anew."""
@@ -158,6 +204,7 @@ class _Run:
             state = partial.read(self._key())
             if state is not None:
                 self._summary = ScoreSummary.from_dict(state.summary)
+                self._schema = state.arrow_schema()
                 self._progress.note(f"taking up an earlier run after {self._summary.rows:,} rows")
                 return state
             self._progress.note(
@@ -167,20 +214,38 @@ class _Run:
         return State("")
 
     def _refuse_complete(self, partial: Partial) -> None:
-        if self._options.force or not exists(self._job.target):
+        target = self._job.target
+        if self._options.force or not exists(target):
             return
-        unfinished = bool(list(partial.folder.glob("state.json")))
-        known = output_metadata(self._job.target).get(KEY_NAME)
-        if known == self._key() or (known is None and self._options.resume and not unfinished):
+        if self._is_made(partial):
+            partial.clear()
             raise NothingToDo(
-                f"{self._job.target} is complete already", hint="score it again with --force", code="complete"
+                f"{target} is complete already", hint="score it again with --force", code="complete"
             )
-        if not (self._options.resume and unfinished):
-            raise UsageError(f"the output {self._job.target} exists", hint="replace it with --force")
+        if not (self._options.resume and partial.begun):
+            raise UsageError(f"the output {target} exists", hint="replace it with --force")
+
+    def _is_made(self, partial: Partial) -> bool:
+        """Whether the output is what this run would make.
+
+        Parquet says so itself. Of other formats a run that is taken up believes it where
+        nothing unfinished lies beside it and nothing it was made of is younger.
+        """
+        known = output_metadata(self._job.target).get(KEY_NAME)
+        if known is not None:
+            return known == self._key()
+        if not self._options.resume or partial.begun:
+            return False
+        made = find([self._job.target], format=self._job.format)[0].modified
+        published = dt.datetime.fromisoformat(self._model.manifest.created)
+        return made is not None and all(
+            moment is not None and moment <= made
+            for moment in (published, *(source.modified for source in self._job.sources))
+        )
 
     def _key(self) -> str:
         assert self._hashes is not None  # noqa: S101 - set before anything can ask
-        return run_key(self._job, self._model, self._options, self._hashes.result())
+        return run_key(self._job, self._model, self._options.decisive(), self._hashes.result())
 
     # parts ---------------------------------------------------------------------------
 
@@ -209,13 +274,16 @@ class _Run:
             raise
 
     def _finish_part(self, partial: Partial, state: State, last: ScoredChunk, errors: IO[bytes]) -> None:
+        state.parts.append(self._part_name(state))
+        if not self._job.rereadable:
+            return
         errors.flush()
         os.fsync(errors.fileno())
         state.key = self._key()
-        state.parts.append(self._part_name(state))
         state.source, state.row = last.source, last.batch.first_row + last.batch.rows.num_rows
         state.error_bytes = errors.tell()
         state.summary = self._summary.to_dict()
+        state.keep_schema(last.output.schema)
         partial.write(state)
 
     def _part_name(self, state: State) -> str:
@@ -242,16 +310,17 @@ class _Run:
         }
 
     def _empty_schema(self) -> pa.Schema:
-        with closing(self._open(0)) as reader:
-            names = self._carried.names(reader)
-        return pa.schema([*(pa.field(n, pa.string()) for n in names), *output_fields(self._model.manifest)])
+        """Of an output without rows: whatever is carried is text."""
+        carried = (pa.field(name, pa.string()) for name in self._names)
+        return pa.schema([*carried, *output_fields(self._model.manifest)])
 
     # rows ----------------------------------------------------------------------------
 
     def _chunks(self, state: State, errors: IO[bytes] | None) -> Iterator[ScoredChunk]:
         """Scored chunks in order, counted, their rejects written."""
         sources = self._job.sources
-        for chunk in scored_chunks(self._model, self._read(state), self._options.threads):
+        scored = scored_chunks(self._model, self._carried, self._read(state), sources, self._options.threads)
+        for chunk in map(self._aligned, scored):
             before = self._summary.rows
             self._summary.add(chunk.scored)
             if len(chunk.scored.rejected):
@@ -272,24 +341,44 @@ class _Run:
             self._progress.advance(len(chunk.scored))
             yield chunk
 
-    def _read(self, state: State) -> Iterator[tuple[int, Batch, Carried, tuple[str, ...]]]:
+    def _read(self, state: State) -> Iterator[tuple[int, Batch, tuple[str, ...]]]:
         for number in range(state.source, len(self._job.sources)):
             with closing(self._open(number)) as reader:
                 names = self._carried.names(reader)
+                self._names = self._names or names
                 skip = state.row if number == state.source else 0
                 for batch in reader.batches(skip_rows=skip):
-                    yield number, batch, self._carried, names
+                    yield number, batch, names
 
     def _open(self, number: int) -> TableReader:
         return open_input(self._job.sources[number], self._model, self._carried, self._options.chunk_rows)
 
+    def _aligned(self, chunk: ScoredChunk) -> ScoredChunk:
+        """A chunk with the columns and types of the first one."""
+        if self._schema is None:
+            self._schema = chunk.output.schema
+        if chunk.output.schema.equals(self._schema):
+            return chunk
+        wanted, found = self._schema, chunk.output
+        try:
+            output = conformed(found.select(wanted.names), wanted)
+        except (KeyError, pa.ArrowException):
+            raise SchemaError(
+                f"{self._job.sources[chunk.source].name}: the columns to carry are others, or of other "
+                f"types, than in {self._job.sources[0].name}",
+                hint="carry columns that all inputs have in one type, or score the files one by one",
+                code="wrong_type",
+            ) from None
+        return ScoredChunk(chunk.source, chunk.batch, chunk.scored, output)
+
     def _check_rejects(self, *, at_end: bool) -> None:
         rejected, most = self._summary.rejected, self._options.max_errors
         first = f"; the first: {describe_first(self._first_error)}" if self._first_error else ""
+        hint = f"see {self._job.errors}" if self._job.errors else None
         if most is not None and rejected > most:
-            raise RowsRejected(f"{rejected:,} rows were rejected, allowed are {most:,}{first}")
+            raise RowsRejected(f"{_rows(rejected)} rejected, allowed are {most:,}{first}", hint=hint)
         if at_end and rejected and rejected == self._summary.rows:
-            raise RowsRejected(f"all {rejected:,} rows were rejected{first}", code="all_rejected")
+            raise RowsRejected(f"all {_rows(rejected)} rejected{first}", hint=hint, code="all_rejected")
 
     # publishing ----------------------------------------------------------------------
 
@@ -297,64 +386,24 @@ class _Run:
         parts = [partial.folder / part for part in state.parts]
         join_parts(parts, self._job.target, format=self._job.format, metadata=self._metadata)
 
-    def _publish_errors(self, partial: Partial) -> str | None:
+    def _publish_errors(self, partial: Partial) -> None:
+        """Publish the errors found, or nothing; what an earlier run left there is not true any more."""
+        assert self._job.errors is not None  # noqa: S101 - only a stream may have none
+        if not self._summary.rejected:
+            _remove_file(self._job.errors)
+            return
         made = partial.folder / ERRORS_FILE
-        target = self._options.errors_file or errors_beside(self._job.target)
-        if made.exists() and made.stat().st_size:
-            publish_file(made, target)
-            return target
-        if self._options.force and "://" not in target:
-            Path(target).unlink(missing_ok=True)
-        return None
+        # a copy: should the output not be published, the run is taken up with what it has found
+        copy = made.with_suffix(".published")
+        shutil.copyfile(made, copy)
+        publish_file(copy, self._job.errors)
 
 
-def open_input(source: Source, model: Model, carried: Carried, chunk_rows: int) -> TableReader:
-    """An input, read by the schema of a model: its columns and those that are carried."""
-    inputs = model.manifest.inputs
-    beside = carried.columns()
-    columns = None if beside is None else tuple(dict.fromkeys((*inputs.names, *beside)))
-    # what is carried is written as it stands in the file, so the reader must not turn it into a number
-    kept = set(beside or ()) if beside is not None else set(inputs.names)
-    types = {feature.name: feature.kind for feature in inputs.features if feature.name not in kept}
-    return open_table(source, columns=columns, types=types, na_values=inputs.na_values, chunk_rows=chunk_rows)
+def _rows(count: int) -> str:
+    return f"{count:,} {'row was' if count == 1 else 'rows were'}"
 
 
-def hash_inputs(job: Job) -> tuple[str, ...]:
-    """Content hash of each input, in order."""
-    return tuple(content_hash(source) for source in job.sources)
-
-
-def run_key(job: Job, model: Model, options: JobOptions, hashes: tuple[str, ...]) -> str:
-    """Digest of everything that decides what a job writes."""
-    return RunKey(
-        model.manifest.digest,
-        hashes,
-        {
-            "engine": model.scorer.engine.name,
-            "format": job.format,
-            "ids": options.ids,
-            "passthrough": options.passthrough,
-            "chunk_rows": options.chunk_rows,
-        },
-    ).digest()
-
-
-def errors_beside(target: str) -> str:
-    """The errors file of an output: ``rows.scores.parquet`` has ``rows.scores.errors.jsonl``."""
-    folder, slash, name = target.rpartition("/")
-    stem = name
-    for _ in range(2):
-        head, dot, ending = stem.rpartition(".")
-        if dot and ending in ("parquet", "csv", "jsonl", "json", "ndjson", "arrow", "feather", "gz"):
-            stem = head
-    return f"{folder}{slash}{stem}.errors.jsonl"
-
-
-def _check_folder(target: str) -> None:
-    if "://" in target:
-        return
-    folder = Path(target).parent
-    if not folder.is_dir():
-        raise UsageError(f"no such folder for the output: {folder}", hint=f"mkdir -p {folder}")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"the folder {folder} cannot be written to", hint="name another output with -o")
+def _remove_file(target: str) -> None:
+    """Remove a file or object, if there is one; a device or a pipe stays."""
+    if "://" in target or Path(target).is_file():
+        remove(target)

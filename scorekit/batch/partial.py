@@ -17,9 +17,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from scorekit.errors import NothingToDo
+import pyarrow as pa
+
+from scorekit.errors import NothingToDo, UsageError
 
 STATE_FILE = "state.json"
 LOCK_FILE = "lock"
@@ -64,6 +66,8 @@ class State:
         Bytes of the errors file that belong to finished parts.
     summary : dict
         ``ScoreSummary`` of the finished parts.
+    schema : str
+        Arrow schema of the finished parts, in hex.
     """
 
     key: str
@@ -72,6 +76,15 @@ class State:
     row: int = 0
     error_bytes: int = 0
     summary: dict[str, Any] = field(default_factory=dict)
+    schema: str = ""
+
+    def keep_schema(self, schema: pa.Schema) -> None:
+        """Remember the columns of the parts, which those to come must have too."""
+        self.schema = schema.serialize().to_pybytes().hex()
+
+    def arrow_schema(self) -> pa.Schema:
+        """The columns of the parts."""
+        return pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(self.schema)))
 
 
 class Partial:
@@ -94,18 +107,48 @@ class Partial:
         NothingToDo
             If another run holds it.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = (self.folder / LOCK_FILE).open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            raise NothingToDo("another run is writing this output", code="locked") from None
+        lock = self._lock()
         try:
             yield
         finally:
+            # while it is locked: whoever waits for it then sees that it is gone
+            if self._is_this(lock) and not self.begun:
+                self.remove()
             lock.close()
-            self._remove_if_idle()
+
+    def _lock(self) -> IO[str]:
+        """Lock the folder; one that a run has just removed is made again."""
+        while True:
+            self.folder.mkdir(exist_ok=True)
+            lock = self._open_lock()
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                raise NothingToDo("another run is writing this output", code="locked") from None
+            if self._is_this(lock):
+                return lock
+            lock.close()
+
+    def _open_lock(self) -> IO[str]:
+        try:
+            return (self.folder / LOCK_FILE).open("w")
+        except OSError:  # a full disk may have had room for a folder
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+            raise
+
+    def _is_this(self, lock: IO[str]) -> bool:
+        """Whether the file that is locked is the folder's, not one that was removed meanwhile."""
+        try:
+            return (self.folder / LOCK_FILE).stat().st_ino == os.fstat(lock.fileno()).st_ino
+        except FileNotFoundError:
+            return False
+
+    @property
+    def begun(self) -> bool:
+        """Whether an earlier run left something to be taken up."""
+        return (self.folder / STATE_FILE).exists()
 
     def read(self, key: str) -> State | None:
         """The state of an earlier run of the same key, if there is one that can be taken up."""
@@ -113,7 +156,11 @@ class Partial:
             state = State(**json.loads((self.folder / STATE_FILE).read_text()))
         except (OSError, ValueError, TypeError):
             return None
-        if state.key != key or not all((self.folder / part).exists() for part in state.parts):
+        if (
+            state.key != key
+            or not state.schema
+            or not all((self.folder / part).exists() for part in state.parts)
+        ):
             return None
         return state
 
@@ -136,16 +183,21 @@ class Partial:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _remove_if_idle(self) -> None:
-        """A folder without state holds nothing worth keeping."""
-        if not (self.folder / STATE_FILE).exists():
-            self.remove()
-
 
 def folder_for(target: str) -> Path:
-    """The hidden folder of an output: beside a local one, in the temporary directory for others."""
-    if "://" in target:
-        name = hashlib.sha256(target.encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"scorekit-{os.getuid()}" / name
-    path = Path(target)
-    return path.parent / f".{path.name}.partial"
+    """The hidden folder of an output: beside a local one, in the temporary directory for others.
+
+    Raises
+    ------
+    UsageError
+        If somebody else has taken its place in the temporary directory.
+    """
+    if "://" not in target:
+        path = Path(target)
+        return path.parent / f".{path.name}.partial"
+    mine = Path(tempfile.gettempdir()) / f"scorekit-{os.getuid()}"
+    # rows of others may be scored here: nobody else may read them
+    mine.mkdir(mode=0o700, exist_ok=True)
+    if mine.is_symlink() or mine.stat().st_uid != os.getuid():
+        raise UsageError(f"{mine} belongs to somebody else", hint="name another folder with TMPDIR")
+    return mine / hashlib.sha256(target.encode()).hexdigest()[:16]

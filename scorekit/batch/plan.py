@@ -1,14 +1,17 @@
-"""Which inputs go to which output."""
+"""Which inputs go to which output, and where the rejected rows are explained."""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scorekit.errors import UsageError
-from scorekit.tables import FORMATS, Source, find, format_of, same_file
-from scorekit.tables.formats import require_format
+from scorekit.tables import FORMATS, Source, find, format_of
+from scorekit.tables.formats import format_named, require_format
+from scorekit.tables.sources import STDIN, refuse_twice
 
 STDIO = "-"
 
@@ -24,11 +27,25 @@ class Job:
         Path, ``s3://`` URI, or ``-`` for stdout.
     format : str
         Of the output.
+    errors : str or None
+        Where rejected rows are explained; None on a stream unless asked for.
     """
 
     sources: tuple[Source, ...]
     target: str
     format: str
+    errors: str | None = None
+
+    @property
+    def stream(self) -> bool:
+        """Whether the output goes to stdout, a pipe or a device: what is written there is gone."""
+        path = Path(self.target)
+        return self.target == STDIO or (path.exists() and not path.is_file() and not path.is_dir())
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether every input can be read a second time."""
+        return all(source.uri != STDIN for source in self.sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +63,9 @@ class Plan:
     folder: str | None = None
 
 
-def plan(inputs: Sequence[str], output: str | None, file_format: str | None) -> Plan:
+def plan(
+    inputs: Sequence[str], output: str | None, file_format: str | None, errors_file: str | None = None
+) -> Plan:
     """Decide what is scored into what.
 
     Parameters
@@ -58,21 +77,27 @@ def plan(inputs: Sequence[str], output: str | None, file_format: str | None) -> 
         ``rows.scores.parquet``, a folder ``rows`` becomes ``rows.scores``.
     file_format : str or None
         Format of whatever does not say so by its ending.
+    errors_file : str or None
+        Where rejected rows are explained. None means beside each output.
 
     Raises
     ------
     UsageError
-        If an output is one of the inputs, two would be the same, or none can be told.
+        If what is written would overwrite an input or something else that is written,
+        or if no output or no format can be told.
     """
+    if file_format is not None:
+        format_named(file_format)
     sources = tuple(source for given in inputs for source in find([given], format=_asked(given, file_format)))
+    refuse_twice(sources)
     target = output if output is not None else _beside(inputs)
     if _is_folder(target, inputs):
-        made = _into_folder(sources, target.rstrip("/"))
+        _refuse_inside(target, inputs)
+        made = _into_folder(sources, target.rstrip("/"), errors_file)
     else:
-        kind = _format(target, file_format, sources[0].format)
-        made = Plan((Job(sources, target, kind),))
-    for job in made.jobs:
-        _check_distinct(job, sources)
+        job = Job(sources, target, _format(target, file_format, sources[0].format))
+        made = Plan((_with_errors(job, errors_file),))
+    _check_distinct(made.jobs, sources)
     return made
 
 
@@ -101,7 +126,22 @@ def _is_folder(target: str, inputs: Sequence[str]) -> bool:
     return target.endswith("/") or Path(target).is_dir() or any(Path(name).is_dir() for name in inputs)
 
 
-def _into_folder(sources: Sequence[Source], folder: str) -> Plan:
+def _refuse_inside(target: str, inputs: Sequence[str]) -> None:
+    """Refuse an output folder within an input folder: its scores would be the next run's rows."""
+    folder = Path(target).resolve()
+    for given in inputs:
+        if Path(given).is_dir() and Path(given).resolve() in folder.parents:
+            raise UsageError(
+                f"the output folder {target} lies within the input {given}", hint="name another with -o"
+            )
+
+
+def _into_folder(sources: Sequence[Source], folder: str, errors_file: str | None) -> Plan:
+    if errors_file is not None and len(sources) > 1:
+        raise UsageError(
+            f"one errors file cannot explain {len(sources):,} outputs",
+            hint="leave --errors-file out: each output gets one beside it",
+        )
     jobs: dict[str, Job] = {}
     for source in sources:
         target = f"{folder}/{source.relative}"
@@ -111,7 +151,14 @@ def _into_folder(sources: Sequence[Source], folder: str) -> Plan:
                 hint="score them into folders of their own",
             )
         jobs[target] = Job((source,), target, _format(target, source.format, source.format))
-    return Plan(tuple(jobs.values()), folder)
+    stems = Counter(errors_beside(target) for target in jobs)
+    return Plan(
+        tuple(
+            _with_errors(job, errors_file, whole_name=stems[errors_beside(job.target)] > 1)
+            for job in jobs.values()
+        ),
+        folder,
+    )
 
 
 def _format(target: str, asked: str | None, source: str) -> str:
@@ -122,7 +169,96 @@ def _format(target: str, asked: str | None, source: str) -> str:
     return known.name if known else require_format(target, asked).name
 
 
-def _check_distinct(job: Job, sources: Sequence[Source]) -> None:
-    for source in sources:
-        if same_file(job.target, source):
+# The errors file ---------------------------------------------------------------------
+
+
+def _with_errors(job: Job, errors_file: str | None, *, whole_name: bool = False) -> Job:
+    if errors_file is None and not job.stream:
+        errors_file = errors_beside(job.target, whole_name=whole_name)
+    return Job(job.sources, job.target, job.format, errors_file)
+
+
+def errors_beside(target: str, *, whole_name: bool = False) -> str:
+    """The errors file of an output: ``rows.scores.parquet`` has ``rows.scores.errors.jsonl``.
+
+    Parameters
+    ----------
+    target : str
+    whole_name : bool
+        Keep the ending of the output, where another one has the same name but for it.
+
+    Examples
+    --------
+    >>> errors_beside("out/a.csv.gz"), errors_beside("out/a.csv.gz", whole_name=True)
+    ('out/a.errors.jsonl', 'out/a.csv.gz.errors.jsonl')
+    """
+    folder, slash, name = target.rpartition("/")
+    stem = name
+    while not whole_name and format_of(stem):
+        stem = stem.removesuffix(".gz").rpartition(".")[0]
+    return f"{folder}{slash}{stem}.errors.jsonl"
+
+
+# Nothing is written over -------------------------------------------------------------
+
+
+def _check_distinct(jobs: Sequence[Job], sources: Sequence[Source]) -> None:
+    inputs = {_identity(source.uri) for source in sources}
+    outputs = {_place(job.target): job.target for job in jobs}
+    for job in jobs:
+        if _identity(job.target) in inputs:
             raise UsageError(f"the output {job.target} is one of the inputs", hint="name another with -o")
+        if job.errors is None:
+            continue
+        what, hint = f"the errors file {job.errors}", "name another with --errors-file"
+        if _identity(job.errors) in inputs:
+            raise UsageError(f"{what} is one of the inputs", hint=hint)
+        if _place(job.errors) in outputs:
+            raise UsageError(f"{what} is the output {outputs[_place(job.errors)]}", hint=hint)
+
+
+def _identity(target: str) -> object:
+    """What two names of one file or object have in common; of nothing that is there, a thing of its own."""
+    if "://" in target:
+        return target
+    if target == STDIO:
+        return object()
+    try:
+        status = Path(target).stat()
+    except OSError:
+        return object()
+    return status.st_dev, status.st_ino
+
+
+def _place(target: str) -> str:
+    return target if "://" in target or target == STDIO else os.path.realpath(target)
+
+
+def check_places(job: Job) -> None:
+    """Refuse to begin where what is made could not be written.
+
+    Raises
+    ------
+    UsageError
+        If a folder is missing or may not be written to.
+    """
+    if not job.stream:
+        _check_folder(job.target, "output", "-o")
+    if job.errors is not None:
+        _check_folder(job.errors, "errors file", "--errors-file")
+        if Path(job.errors).is_dir():
+            raise UsageError(f"the errors file {job.errors} is a folder", hint="name a file in it")
+
+
+def _check_folder(target: str, what: str, option: str) -> None:
+    if "://" in target:
+        return
+    folder = Path(target).parent
+    if not folder.exists():
+        raise UsageError(f"no such folder for the {what}: {folder}", hint=f"mkdir -p {folder}")
+    if not folder.is_dir():
+        raise UsageError(f"no folder for the {what}: {folder} is a file", hint=f"name another with {option}")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(
+            f"the folder {folder} cannot be written to", hint=f"name another {what} with {option}"
+        )

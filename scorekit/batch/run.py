@@ -6,14 +6,16 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from scorekit.engine.columns import missing_columns
 from scorekit.errors import SchemaError, UsageError
 from scorekit.model import Model
 from scorekit.scoring import ScoredBatch, output_columns, output_fields
-from scorekit.tables import Batch, TableReader
+from scorekit.tables import Batch, Source, TableReader
 
 WAITING = 2
 """Chunks beyond one for each thread that may wait to be scored or written."""
@@ -83,9 +85,11 @@ class Carried:
         return wanted
 
     def _check(self, wanted: Sequence[str], reader: TableReader) -> None:
+        missing = [name for name in wanted if name not in reader.names]
+        if missing:
+            with told_of(reader.source):
+                raise missing_columns(missing, reader.names)
         for name in wanted:
-            if name not in reader.names:
-                raise SchemaError(f"{reader.source.name} lacks the column {name!r}", code="missing_column")
             if name in self._own:
                 raise UsageError(
                     f"the column {name!r} cannot be carried: the output has one of that name",
@@ -113,19 +117,36 @@ class Carried:
 
 
 def scored_chunks(
-    model: Model, chunks: Iterator[tuple[int, Batch, Carried, tuple[str, ...]]], threads: int
+    model: Model,
+    carried: Carried,
+    chunks: Iterator[tuple[int, Batch, tuple[str, ...]]],
+    sources: Sequence[Source],
+    threads: int,
 ) -> Iterator[ScoredChunk]:
     """Score chunks in several threads; they come out in the order they went in.
 
     Reading goes on in the calling thread while others score, and no more than
     ``threads + WAITING`` chunks are in memory.
+
+    Parameters
+    ----------
+    model : Model
+    carried : Carried
+    chunks : iterator of (int, Batch, tuple of str)
+        Number of the input, rows, and the columns to carry.
+    sources : sequence of Source
+        The inputs, for errors.
+    threads : int
     """
     local = threading.local()
 
-    def score(source: int, batch: Batch, carried: Carried, names: tuple[str, ...]) -> ScoredChunk:
+    def score(source: int, batch: Batch, names: tuple[str, ...]) -> ScoredChunk:
         if not hasattr(local, "scorer"):
             local.scorer = model.scorer.fork()
-        scored = local.scorer.score(batch.rows, unreadable=[bad.row - batch.first_row for bad in batch.bad])
+        with told_of(sources[source]):
+            scored = local.scorer.score(
+                batch.rows, unreadable=[bad.row - batch.first_row for bad in batch.bad]
+            )
         arrays = carried.arrays(batch.rows, names) + output_columns(scored, model.manifest)
         fields = [pa.field(name, array.type) for name, array in zip(names, arrays, strict=False)]
         schema = pa.schema(fields + output_fields(model.manifest))
@@ -143,3 +164,14 @@ def scored_chunks(
         finally:
             for future in pending:
                 future.cancel()
+
+
+@contextmanager
+def told_of(source: Source) -> Iterator[None]:
+    """Name the file in errors of its schema."""
+    try:
+        yield
+    except SchemaError as error:
+        if error.message.startswith(source.name):
+            raise
+        raise SchemaError(f"{source.name}: {error.message}", hint=error.hint, code=error.code) from error

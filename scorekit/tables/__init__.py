@@ -28,7 +28,6 @@ from scorekit.tables.formats import DEFAULT_NA_VALUES, FORMATS, format_of
 from scorekit.tables.output import TableWriter, open_output
 from scorekit.tables.reading import open_table
 from scorekit.tables.sources import Source, find
-from scorekit.tables.targets import same_file
 
 __all__ = [
     "CHUNK_ROWS",
@@ -43,5 +42,4 @@ __all__ = [
     "format_of",
     "open_output",
     "open_table",
-    "same_file",
 ]

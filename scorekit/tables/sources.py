@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import fnmatch
+import functools
 import glob
 import io
 import os
+import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from scorekit.errors import FormatError, UsageError
 from scorekit.tables import remote
@@ -28,6 +30,12 @@ STDIN = "-"
 _WILD = frozenset("*?[")
 
 
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise UsageError("<stdin>: closed, so nothing can be read from it", code="no_such_input")
+    return sys.stdin.buffer
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One table to read.
@@ -37,7 +45,7 @@ class Source:
     name : str
         What messages call it: the path or URI as given, or ``<stdin>``.
     uri : str
-        Path, ``s3://`` URI, or ``-``.
+        Path, ``s3://`` URI, or ``-`` for what can be read only once: standard input, a named pipe.
     format : str
         A name of ``FORMATS``.
     relative : str
@@ -47,6 +55,8 @@ class Source:
         Bytes, if known.
     modified : datetime or None
         When it was last written, in UTC, if known.
+    stream : callable
+        Gives what is behind ``-``, the same file each time.
     """
 
     name: str
@@ -56,6 +66,7 @@ class Source:
     size: int | None = None
     modified: dt.datetime | None = None
     open_store: remote.OpenStore = field(default=remote.open_store, repr=False, compare=False)
+    stream: Callable[[], BinaryIO] = field(default=_stdin, repr=False, compare=False)
 
     @property
     def local(self) -> bool:
@@ -73,7 +84,7 @@ class Source:
             If the store does not answer.
         """
         if self.uri == STDIN:
-            return sys.stdin.buffer
+            return self.stream()
         if remote.is_remote(self.uri):
             raw = remote.ObjectFile(self.uri, self.open_store(remote.split(self.uri)[0]))
             return io.BufferedReader(raw, remote.READ_AHEAD)
@@ -126,13 +137,23 @@ def find(
     found: list[Source] = []
     for given in inputs:
         found += _find_one(given, wanted, open_store)
+    refuse_twice(found)
+    return found
+
+
+def refuse_twice(sources: Sequence[Source]) -> None:
+    """Refuse tables of which one stands twice.
+
+    Raises
+    ------
+    UsageError
+    """
     seen: set[str] = set()
-    for source in found:
-        key = os.path.realpath(source.uri) if source.local else source.uri
+    for source in sources:
+        key = os.path.realpath(source.uri) if source.local else source.name
         if key in seen:
             raise UsageError(f"{source.name}: stands twice among the inputs", code="input_twice")
         seen.add(key)
-    return found
 
 
 def _find_one(given: str, wanted: Format | None, open_store: remote.OpenStore) -> list[Source]:
@@ -141,31 +162,55 @@ def _find_one(given: str, wanted: Format | None, open_store: remote.OpenStore) -
     if remote.is_remote(given):
         return _find_remote(given, wanted, open_store)
     path = Path(given)
-    if path.is_dir():
-        return _in_folder(path, wanted)
-    if path.exists():
-        return [_local(path, path.name, wanted)]
-    if _WILD & set(given):
-        return _by_pattern(given, wanted)
+    try:
+        if path.is_dir():
+            return _in_folder(path, wanted)
+        if path.exists():
+            return [_local(path, path.name, wanted)]
+        if _WILD & set(given):
+            return _by_pattern(given, wanted)
+    except OSError as error:
+        raise unreadable(given, error) from None
     raise UsageError(f"{given}: no such file", hint=_nearest(path), code="no_such_input")
 
 
 def _local(path: Path, relative: str, wanted: Format | None) -> Source:
     found = wanted or require_format(str(path), None)
     status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        opened = functools.cache(functools.partial(_open_pipe, path))
+        return Source(str(path), STDIN, found.name, relative, stream=opened)
     modified = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
     return Source(str(path), str(path), found.name, relative, status.st_size, modified)
+
+
+def _open_pipe(path: Path) -> BinaryIO:
+    """Open what has no end to seek from; whoever opened it twice would read each half of it."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise unreadable(str(path), error) from None
 
 
 def _in_folder(folder: Path, wanted: Format | None) -> list[Source]:
     files = [
         path
-        for path in sorted(folder.rglob("*"))
+        for path in sorted(_below(folder))
         if path.is_file() and _visible(path.relative_to(folder).parts) and (wanted or format_of(path.name))
     ]
     if not files:
         raise _no_tables(str(folder))
     return [_local(path, path.relative_to(folder).as_posix(), wanted) for path in files]
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Every file below a folder; one that may not be listed is no empty one."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise unreadable(str(error.filename), error)
+
+    for top, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(top, name) for name in names)
 
 
 def _by_pattern(pattern: str, wanted: Format | None) -> list[Source]:
@@ -192,6 +237,8 @@ def _no_tables(folder: str) -> UsageError:
 def _nearest(path: Path) -> str | None:
     import difflib
 
+    if path.is_symlink():
+        return f"it is a link to {path.readlink()}, which is not there"
     try:
         siblings = [entry.name for entry in path.parent.iterdir()]
     except OSError:
@@ -230,7 +277,7 @@ _BINARY = {"parquet": "parquet", "arrow": "arrow", "arrow stream": "arrow"}
 
 def _sniff() -> Format:
     """The format on standard input, by its first bytes, which stay there to be read."""
-    start: bytes = sys.stdin.buffer.peek(4096)  # type: ignore[union-attr]  # it is a BufferedReader
+    start: bytes = _stdin().peek(4096)  # type: ignore[attr-defined]  # it is a BufferedReader
     if name := _BINARY.get(binary_format(start[:8]) or ""):
         return FORMATS[name]
     if start[:2] == b"\x1f\x8b":

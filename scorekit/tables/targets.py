@@ -19,7 +19,6 @@ from typing import BinaryIO, Protocol
 
 from scorekit.errors import ScorekitError, Unreachable, UsageError
 from scorekit.tables import remote
-from scorekit.tables.sources import Source
 
 STDOUT = "-"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -179,13 +178,3 @@ def _explanation(target: str, error: OSError) -> ScorekitError:
     if error.errno == errno.ENOENT:
         return UsageError(f"{name}: its folder is missing", code="bad_output")
     return Unreachable(f"{name}: writing failed ({error.strerror or error}); nothing was published")
-
-
-def same_file(target: str, source: Source) -> bool:
-    """Whether writing ``target`` would overwrite ``source``, also through links."""
-    if target == STDOUT or not source.local:
-        return target == source.uri != STDOUT
-    try:
-        return Path(target).samefile(source.uri)
-    except OSError:
-        return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
 import msgspec
@@ -62,8 +62,7 @@ class JsonEncoder:
 
     def __init__(self, file: BinaryIO, schema: pa.Schema) -> None:
         self._file = file
-        fields = {f"f{number}": name for number, name in enumerate(schema.names)}
-        self._row = msgspec.defstruct("Row", list(fields), rename=fields, gc=False)
+        self._row = _object_maker(schema.names)
         self._encoder = msgspec.json.Encoder()
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -79,6 +78,15 @@ class JsonEncoder:
 
     def drop(self) -> None:
         """Let go without finishing."""
+
+
+def _object_maker(names: Sequence[str]) -> Callable[..., Any]:
+    """What makes an object of its values: a struct, whose names may hold no quotes or newlines, or a dict."""
+    fields = {f"f{number}": name for number, name in enumerate(names)}
+    try:
+        return msgspec.defstruct("Row", list(fields), rename=fields, gc=False)
+    except ValueError:
+        return lambda *values: dict(zip(names, values, strict=True))
 
 
 def _values(array: pa.Array) -> list[Any]:

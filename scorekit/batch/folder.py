@@ -1,0 +1,155 @@
+"""A folder of outputs: file by file, and ``_SUCCESS`` when all of them are there."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing, suppress
+from pathlib import Path
+
+from scorekit.batch.inputs import hash_inputs, run_key
+from scorekit.batch.job import JobOptions, JobResult, run_job
+from scorekit.batch.plan import Job, Plan
+from scorekit.errors import NothingToDo, Unreachable, UsageError
+from scorekit.model import Model
+from scorekit.progress import Progress
+from scorekit.tables import Source
+from scorekit.tables.parts import exists, publish_bytes, remove
+from scorekit.tables.targets import explained
+
+SUCCESS_FILE = "_SUCCESS"
+"""Stands in a folder that is complete, and says by which key each file was made."""
+
+DONE_FILE = ".scorekit-done.json"
+"""Says the same of the files that an unfinished run has made."""
+
+
+def run_folder(
+    made: Plan, folder: str, model: Model, options: JobOptions, progress: Progress
+) -> tuple[JobResult, ...]:
+    """Score into a folder, file by file.
+
+    Returns
+    -------
+    tuple of JobResult
+        Of the files that were scored now, not of those an earlier run had made.
+
+    Raises
+    ------
+    NothingToDo
+        If the folder is complete already, of the same inputs, model and options.
+    UsageError
+        If it is complete, but of others, or unfinished, and the run is told neither to go
+        on nor to begin anew.
+    """
+    if "://" not in folder:
+        _make_folder(Path(folder))
+    done = _Done(folder, model, options)
+    done.refuse_complete(made)
+    results = []
+    for job in made.jobs:
+        if done.has(job):
+            progress.note(f"{job.target} is done already")
+            continue
+        if "://" not in job.target:
+            with explained(job.target):
+                Path(job.target).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            results.append(run_job(job, model, options, progress))
+        except NothingToDo as nothing:
+            if nothing.code != "complete":
+                raise
+            done.add(job, done.key(job))
+        else:
+            done.add(job, results[-1].key)
+    done.finish()
+    return tuple(results)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError:
+        raise UsageError(
+            f"no such folder for the output: {folder.parent}", hint=f"mkdir -p {folder.parent}"
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"cannot make the folder {folder}: {error.strerror}", hint="name another with -o"
+        ) from None
+
+
+class _Done:
+    """The files of a folder that are made, each by the key of the run that made it."""
+
+    def __init__(self, folder: str, model: Model, options: JobOptions) -> None:
+        self._folder = folder
+        self._model = model
+        self._options = options
+        self._keys: dict[str, str] = {}
+
+    def refuse_complete(self, made: Plan) -> None:
+        """Refuse a folder that is complete, and one that is not without being told what to do with it."""
+        marker, unfinished = f"{self._folder}/{SUCCESS_FILE}", f"{self._folder}/{DONE_FILE}"
+        if not self._options.force and exists(marker):
+            self._keys = _read(marker)
+            if not self._keys or all(map(self._is_made, made.jobs)):
+                raise NothingToDo(
+                    f"{self._folder} is complete already", hint="score it again with --force", code="complete"
+                )
+            raise UsageError(
+                f"the output {self._folder} exists, made of other input or by another model",
+                hint="replace it with --force, or name another with -o",
+            )
+        self._keys = _read(unfinished)
+        if self._keys and not self._options.resume and not self._options.force:
+            raise UsageError(
+                f"{self._folder} holds a run that did not end",
+                hint="go on with --resume, or replace it with --force",
+            )
+        if not self._options.resume:
+            self._keys = {}
+        for stale in (marker, *([] if self._options.resume else [unfinished])):
+            if exists(stale):
+                remove(stale)
+
+    def has(self, job: Job) -> bool:
+        """Whether an earlier run made this file, and it is still there."""
+        return self._options.resume and self._is_made(job)
+
+    def _is_made(self, job: Job) -> bool:
+        known = self._keys.get(self._name(job))
+        return known is not None and exists(job.target) and known == self.key(job)
+
+    def key(self, job: Job) -> str:
+        """The key of this run."""
+        return run_key(job, self._model, self._options.decisive(), hash_inputs(job))
+
+    def add(self, job: Job, key: str) -> None:
+        """A file is made."""
+        self._keys[self._name(job)] = key
+        publish_bytes(f"{self._folder}/{DONE_FILE}", self._content())
+
+    def finish(self) -> None:
+        """All files are made."""
+        publish_bytes(f"{self._folder}/{SUCCESS_FILE}", self._content())
+        # who may write objects may not always remove them, and then a small one stays
+        with suppress(Unreachable):
+            remove(f"{self._folder}/{DONE_FILE}")
+
+    def _content(self) -> bytes:
+        return json.dumps(self._keys).encode()
+
+    def _name(self, job: Job) -> str:
+        return job.target[len(self._folder) + 1 :]
+
+
+def _read(path: str) -> dict[str, str]:
+    """Keys by file, as far as there are any."""
+    if not exists(path):
+        return {}
+    with closing(Source(path, path, "jsonl", "").open()) as file:
+        try:
+            keys = json.loads(file.read())
+        except ValueError:
+            return {}
+    return keys if isinstance(keys, dict) else {}
