@@ -1,0 +1,287 @@
+"""The baseline: how the training rows were spread over bins that never change.
+
+Numbers are binned by quantiles of the training values, right-closed, with open ends. A
+value that many rows share has a bin of its own, so that a sentinel such as -999 or a
+pile of zeros cannot hide; a column of few distinct values has one for each. Missing
+values and the infinities have bins of their own. Categories have a bin a level, rare
+ones share one, and a level that training did not see has its own.
+
+Counts are integers over these bins: they add up in any order, so a verdict over
+batches, threads or machines is exactly the verdict over one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from scorekit.errors import TamperedError, VersionMismatch
+from scorekit.schema import Feature
+
+FORMAT_VERSION = 1
+QUANTILE_BINS = 10
+MOST_DISTINCT = 20
+"""Up to so many distinct values each has a bin of its own."""
+RARE_SHARE = 0.005
+"""Levels below this share of the rows are pooled."""
+
+MISSING, UNSEEN, RARE = "missing", "unseen", "rare"
+NEGATIVE_INFINITY, POSITIVE_INFINITY = "-inf", "+inf"
+_LARGEST = float(np.finfo(np.float64).max)
+
+Values = NDArray[np.float64]
+Codes = NDArray[np.int32]
+
+
+class Bins(BaseModel):
+    """The bins of one column, and how many training rows fell in each.
+
+    Attributes
+    ----------
+    name : str
+        Of the feature, or of the score.
+    kind : {"numeric", "category"}
+    labels : tuple of str
+        What people call each bin.
+    counts : tuple of int
+        Training rows in each bin.
+    edges : tuple of float
+        Upper ends of the intervals of a numeric column, ascending; the last interval is open.
+    slots : tuple of int
+        Bin of each interval or code. Numeric: -inf, the intervals, +inf, missing.
+        Category: unseen, missing, then the levels in their order.
+    minimum, maximum, mean : float or None
+        Of the finite training values of a numeric column.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, ser_json_inf_nan="strings")
+
+    name: str
+    kind: Literal["numeric", "category"]
+    labels: tuple[str, ...]
+    counts: tuple[int, ...]
+    edges: tuple[float, ...] = ()
+    slots: tuple[int, ...]
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+
+    @property
+    def rows(self) -> int:
+        """Training rows in all bins."""
+        return sum(self.counts)
+
+    def bin(self, label: str) -> int | None:
+        """Number of the bin of a label, such as ``missing``."""
+        return self.labels.index(label) if label in self.labels else None
+
+
+class Baseline(BaseModel):
+    """What rows and scores are held against.
+
+    Attributes
+    ----------
+    kind : {"out_of_fold", "in_sample", "data"}
+        Where the scores come from: of models that had not seen the row, of the model
+        itself, or of later data.
+    rows : int
+    features : tuple of Bins
+        In the order of the schema; free text has none.
+    scores : tuple of Bins
+        One for each score column; empty where there are no scores to go by.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    format_version: int = FORMAT_VERSION
+    kind: Literal["out_of_fold", "in_sample", "data"]
+    rows: int
+    features: tuple[Bins, ...]
+    scores: tuple[Bins, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """The file."""
+        return self.model_dump_json(indent=1).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes, source: str) -> Baseline:
+        """Read a baseline of this or an older format.
+
+        Raises
+        ------
+        TamperedError
+            If it is none.
+        VersionMismatch
+            If a newer scorekit wrote it.
+        """
+        try:
+            content = json.loads(data)
+            written = int(content["format_version"])
+            if written <= FORMAT_VERSION:
+                return cls.model_validate(content)
+        except (ValueError, TypeError, KeyError, RecursionError, ValidationError):
+            raise TamperedError(f"{source} is not a baseline") from None
+        raise VersionMismatch(
+            f"{source} has format {written}, this scorekit reads up to {FORMAT_VERSION}",
+            hint="install a newer scorekit",
+        )
+
+
+# Making bins -------------------------------------------------------------------------
+
+
+def numeric_bins(name: str, values: Values) -> Bins:
+    """Bins of a column of numbers.
+
+    Parameters
+    ----------
+    name : str
+    values : ndarray of float64, shape (n_rows,)
+        NaN is missing.
+
+    Returns
+    -------
+    Bins
+        With their counts.
+    """
+    finite = values[np.isfinite(values)]
+    distinct = np.unique(finite)
+    if len(distinct) <= MOST_DISTINCT:
+        edges, labels, inner = _one_a_value(distinct)
+    else:
+        edges, labels, inner = _by_quantiles(finite)
+    ends = len(labels)
+    slots = [ends, *inner, ends + 1, ends + 2]
+    labels = [*labels, NEGATIVE_INFINITY, POSITIVE_INFINITY, MISSING]
+    empty = Bins(
+        name=name,
+        kind="numeric",
+        labels=tuple(labels),
+        counts=(0,) * len(labels),
+        edges=tuple(edges),
+        slots=tuple(slots),
+        minimum=float(finite.min()) if len(finite) else None,
+        maximum=float(finite.max()) if len(finite) else None,
+        mean=float(finite.mean()) if len(finite) else None,
+    )
+    return _counted(empty, values)
+
+
+def _one_a_value(distinct: Values) -> tuple[list[float], list[str], list[int]]:
+    """A bin for each value, and one for all that is between, before and after them."""
+    edges: list[float] = []
+    inner: list[int] = []
+    unseen = len(distinct)
+    for number, value in enumerate(distinct):
+        below = float(np.nextafter(value, -np.inf))
+        if not edges or below > edges[-1]:
+            edges.append(below)
+            inner.append(unseen)
+        edges.append(float(value))
+        inner.append(number)
+    return edges, [*(f"{value:.12g}" for value in distinct), UNSEEN], [*inner, unseen]
+
+
+def _by_quantiles(finite: Values) -> tuple[list[float], list[str], list[int]]:
+    shares = np.arange(1, QUANTILE_BINS) / QUANTILE_BINS
+    edges = set(np.quantile(finite, shares).tolist())
+    for value in _heavy(finite):
+        edges |= {float(np.nextafter(value, -np.inf)), value}
+    ordered = sorted(edge for edge in edges if edge < finite.max())
+    return ordered, _interval_labels(ordered), list(range(len(ordered) + 1))
+
+
+def _heavy(finite: Values) -> list[float]:
+    """Values that as many rows share as a bin should hold."""
+    values, counts = np.unique(finite, return_counts=True)
+    heavy: list[float] = values[counts * QUANTILE_BINS >= len(finite)].tolist()
+    return heavy
+
+
+def _interval_labels(edges: Sequence[float]) -> list[str]:
+    """What people call right-closed intervals; one that holds a single value is called by it."""
+    if not edges:
+        return ["all"]
+    labels = []
+    for place, end in enumerate([*edges, math.inf]):
+        start = edges[place - 1] if place else -math.inf
+        if _next(start) == end:
+            labels.append(f"= {end:.6g}")
+            continue
+        low = f"{start:.6g} < " if place else ""
+        following = edges[place + 1] if place + 1 < len(edges) else math.inf
+        high = f"< {following:.6g}" if _next(end) == following else f"≤ {end:.6g}"
+        labels.append(f"> {start:.6g}" if end == math.inf else f"{low}x {high}")
+    return labels
+
+
+def _next(value: float) -> float:
+    return math.nextafter(value, math.inf)
+
+
+def category_bins(feature: Feature, codes: Codes) -> Bins:
+    """Bins of a column of categories.
+
+    Parameters
+    ----------
+    feature : Feature
+    codes : ndarray of int32, shape (n_rows,)
+        As decoded: level numbers, negative for missing and unseen.
+    """
+    found = np.bincount(codes[codes >= 0], minlength=len(feature.levels))
+    common = [level for level, count in enumerate(found) if count >= RARE_SHARE * len(codes)]
+    rare = len(common) < len(feature.levels)
+    labels = [feature.levels[level] for level in common] + ([RARE] if rare else [])
+    place = {level: number for number, level in enumerate(common)}
+    unseen = len(labels)
+    levels = [place.get(level, unseen - 1) for level in range(len(feature.levels))]
+    labels += [UNSEEN, MISSING]
+    empty = Bins(
+        name=feature.name,
+        kind="category",
+        labels=tuple(labels),
+        counts=(0,) * len(labels),
+        slots=(unseen, unseen + 1, *levels),
+    )
+    return _counted(empty, codes)
+
+
+def _counted(bins: Bins, values: Any) -> Bins:
+    return bins.model_copy(update={"counts": tuple(BinCounter(bins).count(values).tolist())})
+
+
+# Counting ----------------------------------------------------------------------------
+
+
+class BinCounter:
+    """Counts values of one column over its bins."""
+
+    def __init__(self, bins: Bins) -> None:
+        self._slots = np.array(bins.slots)
+        self._size = len(bins.labels)
+        self._edges = np.array([-np.inf, *bins.edges, _LARGEST, np.inf]) if bins.kind == "numeric" else None
+
+    def count(self, values: Any) -> NDArray[np.int64]:
+        """Rows in each bin.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n_rows,)
+            float64 for a numeric column, int32 codes for categories.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_bins,)
+        """
+        # NaN is sorted behind infinity
+        places = values + 2 if self._edges is None else np.searchsorted(self._edges, values, side="left")
+        found = np.bincount(places, minlength=len(self._slots))
+        counts = np.zeros(self._size, dtype=np.int64)
+        np.add.at(counts, self._slots, found)
+        return counts
