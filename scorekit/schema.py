@@ -38,6 +38,9 @@ UNSEEN = -2
 UNSEEN_TEXT = "\0unseen"
 """Stands for every string that training did not see; no data file holds it."""
 
+NOT_TEXT = "\0not text"
+"""Stands for a value that has no text, such as a list; no data file holds it."""
+
 
 class Feature(BaseModel):
     """One input column of a model.

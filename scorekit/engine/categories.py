@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from scorekit.engine.buffers import null_mask, primitive
 from scorekit.engine.flaws import Flaw
 from scorekit.errors import SchemaError
-from scorekit.schema import MISSING, UNSEEN, Feature
+from scorekit.schema import MISSING, NOT_TEXT, UNSEEN, Feature
 
 Texts = Sequence[str | None]
+_NO_ROWS = np.empty(0, dtype=np.int64)
 
 
 class Coder:
@@ -30,6 +31,7 @@ class Coder:
         self.table[None] = MISSING
         self._dictionary: pa.Array | None = None
         self._lookup: NDArray[np.int32] = np.empty(0, dtype=np.int32)
+        self._not_text: int | None = None
 
     def code(self, value: Any) -> tuple[int, str | None]:
         """Code of one parsed value, and what is wrong with it."""
@@ -56,10 +58,14 @@ class Coder:
             # the slot of a null may hold anything, so it is sent to the last entry
             positions = np.where(null_mask(indices), len(lookup) - 1, positions)
         np.take(lookup, positions, out=out)
+        odd = np.flatnonzero(positions == self._not_text) if self._not_text is not None else _NO_ROWS
+        flaws = [Flaw("not_text", self.name, odd)] if len(odd) else []
         if self.flag_unseen and (lookup == UNSEEN).any():
-            rows = np.flatnonzero(out == UNSEEN)
-            return [Flaw("unseen", self.name, rows)] if len(rows) else []
-        return []
+            unseen = out == UNSEEN
+            unseen[odd] = False
+            rows = np.flatnonzero(unseen)
+            flaws += [Flaw("unseen", self.name, rows)] if len(rows) else []
+        return flaws
 
     def _lookup_for(self, dictionary: pa.Array) -> NDArray[np.int32]:
         if self._dictionary is not None and self._dictionary.equals(dictionary):
@@ -67,6 +73,7 @@ class Coder:
         texts = _as_text(self.name, dictionary).to_pylist()
         codes = [self.table.get(text, UNSEEN) for text in texts]
         self._lookup = np.array([*codes, MISSING], dtype=np.int32)
+        self._not_text = texts.index(NOT_TEXT) if NOT_TEXT in texts else None
         self._dictionary = dictionary
         return self._lookup
 

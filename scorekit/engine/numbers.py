@@ -54,6 +54,7 @@ def _refuse_untrue(feature: Feature, out: NDArray[np.float64]) -> list[Flaw]:
     """Numbers other than 0 and 1 where a truth value stands."""
     bad = np.flatnonzero((out != 0.0) & (out != 1.0) & ~np.isnan(out))
     out[bad] = math.nan
+    out += 0.0
     return [Flaw(_UNREADABLE["boolean"], feature.name, bad)] if len(bad) else []
 
 
@@ -168,7 +169,10 @@ def _boolean(value: Any, missing: frozenset[str]) -> float | None:
         text = value.strip()
         return math.nan if text in missing else _TRUTH.get(text.lower())
     number = _number(value, missing)
-    return number if number in (0.0, 1.0) or (number is not None and math.isnan(number)) else None
+    if number is None or not (number in (0.0, 1.0) or math.isnan(number)):
+        return None
+    # of -0.0 that makes 0.0
+    return number + 0.0
 
 
 def _timestamp(value: Any, missing: frozenset[str]) -> float | None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 import pyarrow as pa
 
-from scorekit.schema import UNSEEN_TEXT
+from scorekit.schema import NOT_TEXT
 from scorekit.tables import arrays
 
 DEPTH = 200
@@ -139,8 +139,10 @@ def _boolean_text(value: Any) -> str | None:
     return value if isinstance(value, str) else UNREADABLE
 
 
-def _timestamp_text(value: Any) -> str:
-    return value if isinstance(value, str) and not isinstance(value, Number) else UNREADABLE
+def _timestamp_text(value: Any) -> str | None:
+    if isinstance(value, Number):
+        return None if math.isnan(float(value)) else UNREADABLE
+    return value if isinstance(value, str) else UNREADABLE
 
 
 def category_text(value: Any) -> str | None:
@@ -152,7 +154,7 @@ def category_text(value: Any) -> str | None:
         return None if math.isnan(number) else str(number)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else UNSEEN_TEXT
+    return value if isinstance(value, str) else NOT_TEXT
 
 
 def _integer_text(value: str) -> str:

@@ -374,7 +374,13 @@ def _keys_beyond(source: Source, absent: Sequence[str]) -> list[str]:
 
 
 def _has_key(block: JsonBlock, name: str) -> bool:
-    spellings = {json.dumps(name).encode(), json.dumps(name, ensure_ascii=False).encode(errors="replace")}
+    # any character may be escaped, and some writers do so with every slash
+    spellings = {
+        json.dumps(name).encode(),
+        json.dumps(name, ensure_ascii=False).encode(errors="replace"),
+        b"\\u",
+        b"\\/",
+    }
     if not any(spelling in block.data for spelling in spellings):
         return False
     some = (line for line in block.data.split(b"\n") if any(spelling in line for spelling in spellings))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -166,3 +167,15 @@ def write(
         with pa.ipc.new_file(path, made.schema) as writer:
             writer.write_table(made, max_chunksize=group_rows)
     return path
+
+
+def most_memory(path: Path, types: Mapping[str, str]) -> int:
+    """Bytes that reading a file holds at most."""
+    before = pa.total_allocated_bytes()
+    tracemalloc.start()
+    try:
+        with closing(open_table(source(path), columns=None, types=types)) as reader:
+            arrow = max(pa.total_allocated_bytes() - before for _ in reader.batches())
+        return arrow + tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
