@@ -78,6 +78,8 @@ def _sides(a: object, b: object) -> tuple[str, str]:
 
 
 def _only(values: Sequence[object], total: int) -> str:
+    if not total:
+        return "[dim]none[/]"
     shown = text(some([_plain(value) for value in values]))
     return shown if len(values) == total else f"{total:,} [dim]with[/] {shown}" if values else f"{total:,}"
 

@@ -21,6 +21,7 @@ def test_diff_tells_what_differs(models: Models) -> None:
         "rows 2,713 300",
         "age numeric (int64) –",
         "cv 2 0",
+        "drop none age",
         "params.n_neighbors – 9",
         "engine compiled reference",
         "The metrics are not of the same rows.",
