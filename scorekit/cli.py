@@ -7,6 +7,7 @@ a small score cost only what they use. Every command takes the options of
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -252,8 +253,20 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; every way out is here."""
+    _fill_closed_streams()
     signal.signal(signal.SIGTERM, _stop)
     sys.exit(run(args))
+
+
+def _fill_closed_streams() -> None:
+    """Give the numbers of closed streams to nothing: a file that got one would be written to as a stream."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
 
 
 def run(args: Sequence[str] | None = None) -> int:
@@ -268,7 +281,8 @@ def run(args: Sequence[str] | None = None) -> int:
         code = typer.main.get_command(app)(
             args=list(args) if args is not None else None, prog_name="scorekit", standalone_mode=False
         )
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except ScorekitError as error:
         return _failed(error)
@@ -302,8 +316,6 @@ def _trace(error: Exception) -> None:
 
 def _reader_went_away() -> int:
     """Whoever read stdout has gone; keep the interpreter from saying so again at exit."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141
 

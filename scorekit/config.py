@@ -68,6 +68,11 @@ class Settings:
         for key, value in self.values.items():
             if isinstance(value, dict):
                 self._known(key, known)
+            elif key in known:
+                raise UsageError(
+                    f"{self.path}:{self._line(key)}: {key} is a table of settings, not a value",
+                    hint=f"write [{key}] on a line of its own, and what it holds below",
+                )
 
     def check_options(self, command: str, options: Iterable[str]) -> None:
         """Refuse an option in a command's own table that the command does not have.

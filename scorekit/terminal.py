@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from scorekit.errors import ScorekitError
+from scorekit.errors import ScorekitError, Unreachable, UsageError
 from scorekit.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -75,11 +75,13 @@ class Terminal:
 
     def answer_file(self, content: str) -> None:
         """Write a file that was asked for to stdout, as it is."""
-        sys.stdout.write(content)
+        with _stdout() as stdout:
+            stdout.write(content)
 
     def answer_json(self, content: dict[str, Any]) -> None:
         """Write one JSON object with its format version to stdout."""
-        sys.stdout.write(json.dumps({"format_version": JSON_FORMAT_VERSION, **content}) + "\n")
+        with _stdout() as stdout:
+            stdout.write(json.dumps({"format_version": JSON_FORMAT_VERSION, **content}) + "\n")
 
     def log(self, event: str, text: str, **fields: Any) -> None:
         """Write a line of log: text for people, JSON for programs."""
@@ -118,6 +120,29 @@ class Terminal:
             yield _Logged(self)
 
 
+@contextmanager
+def _stdout() -> Iterator[TextIO]:
+    """Standard output, written to the end: what fails as late as at exit cannot be told any more.
+
+    Raises
+    ------
+    UsageError
+        If it is closed.
+    Unreachable
+        If it cannot be written, such as a file on a full disk.
+    """
+    if sys.stdout is None:
+        raise UsageError("standard output is closed, and that is where the answer goes")
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Unreachable(f"standard output cannot be written: {error.strerror}") from None
+
+
 class _Logged(Silent):
     """Notes as lines, and stages too when asked for detail."""
 
@@ -149,7 +174,9 @@ class _Drawn:
             self._bars.advance(self._task, amount)
 
     def note(self, text: str) -> None:
-        self._bars.console.print(f"[yellow]note:[/] {text}")
+        from rich.markup import escape
+
+        self._bars.console.print(f"[yellow]note:[/] {escape(text)}")
 
 
 def _bars(console: Console) -> Bars:

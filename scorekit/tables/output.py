@@ -139,7 +139,8 @@ def open_output(
     chosen = require_format(target, format)
     place = open_target(target, open_store)
     try:
-        encoder = _encoder(chosen.name, place, target, schema, header=header)
+        with explained(target):  # a header is written at once
+            encoder = _encoder(chosen.name, place, target, schema, header=header)
     except BaseException:
         place.abort()
         raise

@@ -52,6 +52,8 @@ def open_target(target: str, open_store: remote.OpenStore = remote.open_store) -
         If its folder is missing or may not be written to.
     """
     if target == STDOUT:
+        if sys.stdout is None:
+            raise UsageError("<stdout>: closed, so nothing can be written to it", code="bad_output")
         return Stream(sys.stdout.buffer)
     if remote.is_remote(target):
         return RemoteTarget(target, open_store)
