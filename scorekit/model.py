@@ -130,9 +130,9 @@ def open_model(store: Store, ref: Ref, *, allow_mismatch: bool = False) -> Model
 
 def runnable(program: Program) -> bool:
     """Whether this installation can run a program: trees need the compiled kernel."""
-    from scorekit.engine.tree_ops import TREE_OPS, kernel_available
+    from scorekit.engine.tree_ops import TREE_BINDERS, kernel_available
 
-    return kernel_available() or not any(step.op in TREE_OPS for step in program.steps)
+    return kernel_available() or not any(step.op in TREE_BINDERS for step in program.steps)
 
 
 def _program(store: Store, ref: Ref, manifest: Manifest) -> Program:
