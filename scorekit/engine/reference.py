@@ -101,11 +101,11 @@ class ReferenceEngine:
         self.estimator = estimator
         self._schema = schema
         self._method = getattr(estimator, method)
-        self._outputs = outputs
+        self.outputs = outputs
 
     def score(self, columns: Columns) -> Scores:
         """Score every row; a row scikit-learn raises on is flawed, not its neighbours."""
-        values = np.full((len(columns), len(self._outputs)), np.nan)
+        values = np.full((len(columns), len(self.outputs)), np.nan)
         refused: list[int] = []
         for start in range(0, len(columns), CHUNK_ROWS):
             stop = min(start + CHUNK_ROWS, len(columns))
@@ -127,4 +127,4 @@ class ReferenceEngine:
 
     def _ask(self, columns: Columns) -> NDArray[np.float64]:
         answer = np.asarray(self._method(frame(columns, self._schema)), dtype=np.float64)
-        return answer.reshape(len(columns), -1)[:, self._outputs]
+        return answer.reshape(len(columns), -1)[:, self.outputs]
