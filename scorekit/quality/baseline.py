@@ -168,9 +168,15 @@ def numeric_bins(name: str, values: Values) -> Bins:
         slots=tuple(slots),
         minimum=float(finite.min()) if len(finite) else None,
         maximum=float(finite.max()) if len(finite) else None,
-        mean=float(finite.mean()) if len(finite) else None,
+        mean=_mean(finite),
     )
     return _counted(empty, values)
+
+
+def _mean(finite: Values) -> float | None:
+    with np.errstate(over="ignore"):
+        mean = float(finite.mean()) if len(finite) else math.nan
+    return mean if math.isfinite(mean) else None
 
 
 def _one_a_value(distinct: Values) -> tuple[list[float], list[str], list[int]]:
@@ -179,7 +185,7 @@ def _one_a_value(distinct: Values) -> tuple[list[float], list[str], list[int]]:
     inner: list[int] = []
     unseen = len(distinct)
     for number, value in enumerate(distinct):
-        below = float(np.nextafter(value, -np.inf))
+        below = math.nextafter(value, -math.inf)
         if not edges or below > edges[-1]:
             edges.append(below)
             inner.append(unseen)
@@ -192,7 +198,7 @@ def _by_quantiles(finite: Values) -> tuple[list[float], list[str], list[int]]:
     shares = np.arange(1, QUANTILE_BINS) / QUANTILE_BINS
     edges = set(np.quantile(finite, shares).tolist())
     for value in _heavy(finite):
-        edges |= {float(np.nextafter(value, -np.inf)), value}
+        edges |= {math.nextafter(value, -math.inf), value}
     ordered = sorted(edge for edge in edges if edge < finite.max())
     return ordered, _interval_labels(ordered), list(range(len(ordered) + 1))
 
