@@ -145,17 +145,29 @@ def _reference(store: Store, ref: Ref, manifest: Manifest, *, allow_mismatch: bo
     data = store.read(ref, manifest, ESTIMATOR_FILE)
     if not allow_mismatch:
         check_scikit_learn(manifest)
-    import joblib
-
     from scorekit.engine.reference import ReferenceEngine
 
     scoring = manifest.scoring
     return ReferenceEngine(
-        joblib.load(io.BytesIO(data)),
+        _unpickled(data, ref),
         manifest.inputs,
         method=scoring.method,
         outputs=list(scoring.outputs),
     )
+
+
+def _unpickled(data: bytes, ref: Ref) -> Any:
+    """A pickle that was checked; it may still need what is not installed, or was another thing then."""
+    import joblib
+
+    try:
+        return joblib.load(io.BytesIO(data))
+    except Exception as error:  # classes of another version may raise anything
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise VersionMismatch(
+            f"{ref}: {ESTIMATOR_FILE} cannot be loaded here: {said}",
+            hint=f"install what it was made with; `scorekit models show {ref}` lists it",
+        ) from error
 
 
 def check_scikit_learn(manifest: Manifest) -> None:

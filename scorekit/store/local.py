@@ -79,6 +79,17 @@ class LocalObjects(Objects):
                     number = self._try_publish(folder, staging, seal)
             return number
 
+    def check_writable(self, name: str) -> None:
+        """Refuse a folder that cannot be made or written to."""
+        folder = self.root / name
+        with translated(self.uri):
+            while not folder.exists() and folder != folder.parent:
+                folder = folder.parent
+            if not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
     def _try_publish(self, folder: Path, staging: Path, seal: Seal) -> int:
         number = free_number(entry.name for entry in folder.iterdir())
         _write(staging / MANIFEST_FILE, seal(number))

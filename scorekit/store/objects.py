@@ -1,15 +1,17 @@
 """Where versions are kept: objects under one URI, on local disk or S3.
 
-Everything above sees five things: read an object, list a version's files, list the
-manifests there are, publish a version, swap an object. Only the last two differ in
-kind between a disk and a bucket (``local`` and ``s3``), because each has another way
-to make one step indivisible: a rename and a lock here, a conditional put there.
+Everything above sees six things: read an object, list a version's files, list the
+manifests there are, ask whether a version could be published, publish one, swap an
+object. The last three differ in kind between a disk and a bucket (``local`` and ``s3``),
+because each has another way to make one step indivisible: a rename and a lock here, a
+conditional put there.
 
 Errors of obstore and of the disk are translated in one place, ``translated``.
 """
 
 from __future__ import annotations
 
+import errno
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -58,6 +60,10 @@ class Objects(ABC):
     @abstractmethod
     def publish(self, name: str, files: Mapping[str, Content], seal: Seal) -> int:
         """Publish a version whole, under the next free number; returns the number."""
+
+    @abstractmethod
+    def check_writable(self, name: str) -> None:
+        """Refuse what ``publish`` would refuse, as far as can be told without writing."""
 
     @abstractmethod
     def swap(self, path: str, change: Change) -> None:
@@ -132,10 +138,18 @@ def translated(uri: str) -> Iterator[None]:
     except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
         raise
     except OSError as error:
-        raise Unreachable(
-            f"the store {uri} cannot be used: {error.strerror or error}",
-            hint="check the folder and its permissions, or name another with --store",
-        ) from None
+        raise unusable(uri, error) from None
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def unusable(uri: str, error: OSError) -> Unreachable:
+    """What the disk says, as ours."""
+    hint = "check the folder and its permissions, or name another with --store"
+    if error.errno in _FULL:
+        hint = "nothing was published: free some space, or name another with --store"
+    return Unreachable(f"the store {uri} cannot be used: {error.strerror or error}", hint=hint)
 
 
 def free_number(taken: Iterable[str]) -> int:

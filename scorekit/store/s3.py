@@ -68,6 +68,10 @@ class S3Objects(Objects):
             self._put_last(f"{name}/{number}/{MANIFEST_FILE}", seal(number))
         return number
 
+    def check_writable(self, name: str) -> None:
+        """Refuse a bucket that is not there, does not answer or does not know us."""
+        self._list(name)
+
     def _put_last(self, path: str, manifest: bytes) -> None:
         """Put a manifest where none may be, except the same one by a request that was repeated."""
         import obstore

@@ -305,6 +305,16 @@ class Store:
             self._first_champion(name, by)
         return manifest.sealed(version, entries)
 
+    def check_writable(self, name: str) -> None:
+        """Refuse a store that ``publish`` could not use, as far as can be told without writing.
+
+        Raises
+        ------
+        Unreachable
+            If it cannot be reached, or its folder cannot be written to.
+        """
+        self._objects.check_writable(check_name(name))
+
     def _first_champion(self, name: str, by: str) -> None:
         def keep(current: bytes | None) -> bytes:
             if current is not None:

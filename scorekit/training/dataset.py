@@ -95,9 +95,15 @@ def read_dataset(inputs: Sequence[str], recipe: Recipe) -> Dataset:
 def _data_file(source: tables.Source) -> DataFile:
     if source.uri == "-":
         raise UsageError(
-            "training reads files, not standard input: a version is made again from what it names",
+            f"{source.name} can be read only once, and a version is made again from the files it names",
             hint="write the rows to a file first",
         )
+    try:
+        source.uri.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the name {source.uri!r} is not UTF-8, and cannot be kept in a version", hint="rename the file"
+        ) from None
     with source.open() as stream:
         sha, size = hashlib.sha256(), 0
         while piece := stream.read(_HASHED_AT_ONCE):
@@ -115,12 +121,17 @@ def take_apart(
     name: str = "model",
 ) -> Dataset:
     """Features, target, weights and times of a table; see ``read_dataset``."""
+    if not table.num_rows:
+        raise DataError(f"{name}: no rows to learn from", code="no_rows")
     _check_columns(table, recipe)
     target = read_target(table.column(recipe.target), recipe, frozenset(na_values))
     weights = _weights(table, recipe)
     inferred = infer(table, _feature_names(table, recipe), na_values, keep_text=recipe.pipeline is not None)
     if not len(inferred.schema):
-        raise DataError("no column is left to learn from", hint="see the notes; give columns or drop fewer")
+        raise DataError(
+            "no column is left to learn from",
+            hint="; ".join(inferred.notes[:3]) or "give columns beside the target, or drop fewer",
+        )
     columns, schema = _decode(table, inferred.schema)
     times, period = _times(table, recipe, na_values)
     return Dataset(
@@ -143,8 +154,6 @@ def take_apart(
 
 def _check_columns(table: pa.Table, recipe: Recipe) -> None:
     names = table.column_names
-    if not table.num_rows:
-        raise DataError("the data has no rows", code="no_rows")
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise SchemaError(f"column {twice!r} stands {names.count(twice)} times in the data")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -132,7 +132,8 @@ def parallel(calls: Any, jobs: int) -> Iterator[Any]:
 def _fold(estimator: Any, task: Task, fold: Fold, threads: Mapping[str, int]) -> tuple[Rows, Any]:
     train, test = fold
     fitted = fit_rows(estimator, task, train, threads)
-    with limited_threads(threads):
+    with warnings.catch_warnings(), limited_threads(threads):
+        warnings.simplefilter("ignore")
         answer = aligned(fitted, task, task.frame.iloc[test], train)
     return test, answer[:, task.outputs]
 
@@ -191,24 +192,32 @@ def translated(named: str, dataset: Dataset) -> Iterator[None]:
 
 
 def _fit_failed(named: str, dataset: Dataset, error: Exception) -> DataError:
-    infinite = [
-        feature.name
-        for feature, index in dataset.schema.each()
-        if not feature.coded and np.isinf(dataset.columns.numeric[:, index]).any()
-    ]
-    if infinite:
-        shown = ", ".join(repr(name) for name in infinite[:5]) + (", …" if len(infinite) > 5 else "")
-        return DataError(
-            f"{named} takes no infinite values, and there are some in {shown}",
-            hint="mend them, --drop the column, or use --estimator boosting, which takes them",
-            code="infinite",
-        )
+    for what, reaches, code in _TOO_LARGE:
+        columns = [
+            feature.name
+            for feature, index in dataset.schema.each()
+            if not feature.coded and reaches(np.abs(dataset.columns.numeric[:, index])).any()
+        ]
+        if columns:
+            shown = ", ".join(repr(name) for name in columns[:5]) + (", …" if len(columns) > 5 else "")
+            return DataError(
+                f"{named} takes no {what} values, and there are some in {shown}",
+                hint="mend them, --drop the column, or use --estimator boosting, which takes them",
+                code=code,
+            )
     said = f"{type(error).__name__}: {_without_values(_first_line(error), dataset)}"
     return DataError(
         f"{named} could not be fitted: {said}",
         hint="--verbose shows where",
         code="fit_failed",
     )
+
+
+_TOO_LARGE: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
+    ("infinite", np.isinf, "infinite"),
+    ("huge", lambda values: values > np.sqrt(np.finfo(np.float64).max), "huge"),
+)
+"""What many estimators cannot take: the square of a huge number is infinite."""
 
 
 def _first_line(error: Exception) -> str:

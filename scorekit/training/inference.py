@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,17 @@ TEXT_LEVELS = 1000
 _ID_ROWS = 20
 """From so many rows on, a column whose strings all differ is taken for an id."""
 
-_NUMBERS_SHARE = 0.9
-"""If so many of a text column's levels are numbers, the others are probably mistakes."""
+_LIKE_SHARE = 0.9
+"""If so many of a text column's levels are numbers, or dates, the others are probably mistakes."""
+
+_LOOKED_AT = 100
+"""Levels that tell whether it is worth looking at all of them."""
+
+_LIKE: tuple[tuple[str, Callable[[str], object]], ...] = (
+    ("numbers", float),
+    ("dates", dt.datetime.fromisoformat),
+)
+"""What a column of text may be but for a few values, and what reads one value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +83,13 @@ def infer(table: pa.Table, names: Sequence[str], na_values: Sequence[str], *, ke
             continue
         feature = _feature(name, column, kind, missing)
         why = _why_left_out(feature, column, keep_text=keep_text)
+        almost = _almost(feature, column, missing)
         if why is None:
             features.append(feature)
-            notes += _number_like(feature, column)
+            notes += [f"column {name!r} is read as categories: {almost}"] if almost else []
         else:
             left_out.append(name)
-            notes.append(f"column {name!r} is left out: {why}")
+            notes.append(f"column {name!r} is left out: {almost or why}")
     if unusable:
         raise _unusable(unusable)
     return Inferred(
@@ -151,25 +162,35 @@ def _why_left_out(feature: Feature, column: pa.ChunkedArray, *, keep_text: bool)
     return None
 
 
-def _number_like(feature: Feature, column: pa.ChunkedArray) -> list[str]:
-    """A note if a column of text would be numbers but for a few values."""
-    odd = [level for level in feature.levels if not _is_number(level)]
-    if not odd or len(odd) > (1 - _NUMBERS_SHARE) * len(feature.levels):
-        return []
+def _almost(feature: Feature, column: pa.ChunkedArray, missing: frozenset[str]) -> str | None:
+    """What keeps a column of text from being numbers or dates, if it is only a few values."""
+    if not feature.coded:
+        return None
+    levels = feature.levels or tuple(sorted(_levels(column) - missing))
+    for what, read in _LIKE:
+        some = levels[:: max(1, len(levels) // _LOOKED_AT)]
+        if sum(_reads(read, text) for text in some) < len(some) / 2:
+            continue
+        odd = [text for text in levels if not _reads(read, text)]
+        if odd and len(odd) <= (1 - _LIKE_SHARE) * len(levels):
+            return (
+                f"{len(odd)} of its {len(levels)} distinct values are no {what}, first in row "
+                f"{_first_row(column, odd):,} (if they mean missing, name them by --na-values)"
+            )
+    return None
+
+
+def _first_row(column: pa.ChunkedArray, texts: Sequence[str]) -> int:
+    """Where one of some texts stands first, counted from 1; only so many of them are looked for."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.string())
-    row = pc.index(column, pa.scalar(odd[0], column.type)).as_py()
-    first = min([row, *(pc.index(column, pa.scalar(text, column.type)).as_py() for text in odd[1:20])])
-    text = (
-        f"column {feature.name!r} is read as categories: {len(odd)} of its {len(feature.levels)} distinct "
-        f"values are no numbers, first in row {first + 1:,} (if they mean missing, name them by --na-values)"
-    )
-    return [text]
+    rows: list[int] = [pc.index(column, pa.scalar(text, column.type)).as_py() for text in texts[:20]]
+    return 1 + min(rows)
 
 
-def _is_number(text: str) -> bool:
+def _reads(read: Callable[[str], object], text: str) -> bool:
     try:
-        float(text)
+        read(text)
     except ValueError:
         return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,14 +71,16 @@ def compile_and_prove(estimator: Any, dataset: Dataset, response: Response, prog
     compiled = CompiledEngine(program, dataset.schema)
     reference = ReferenceEngine(estimator, dataset.schema, method=response.method, outputs=response.outputs)
     progress.stage("proof", len(dataset), "rows")
-    proof = prove(
-        compiled,
-        reference,
-        dataset.columns,
-        dataset.schema,
-        probability=response.meaning == "probability",
-        advance=progress.advance,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of rows that are made to be awkward
+        proof = prove(
+            compiled,
+            reference,
+            dataset.columns,
+            dataset.schema,
+            probability=response.meaning == "probability",
+            advance=progress.advance,
+        )
     if not proof.holds:
         return _reference(response, f"the proof failed: {proof.failure}")
     record = ProofRecord(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,7 +116,8 @@ def make_folds(target: Target, train: Rows, count: int, seed: int) -> tuple[list
         return [], "no cross-validation: there are too few rows of a class, or too few rows"
     kind = KFold if codes is None else StratifiedKFold
     splitter = kind(n_splits=used, shuffle=True, random_state=seed)
-    with np.errstate(all="ignore"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a class with fewer rows than folds; the note says so
         folds = list(splitter.split(np.empty((len(train), 0)), codes))
     note = f"{used} folds instead of {count}: the rarest class has no more rows" if used < count else None
     return folds, note

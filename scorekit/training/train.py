@@ -151,11 +151,13 @@ def train(
     progress.stage("read")
     dataset = read_dataset(inputs, recipe)
     clock.lap("read")
+    name = name or model_name(dataset.name)
+    opened.check_writable(name)  # rather now than after hours of fitting
     fitted = fit_dataset(dataset, recipe, jobs=jobs, progress=progress)
     seconds = clock.seconds | fitted.seconds
     clock = _Clock(seconds)
     progress.stage("publish")
-    manifest = _manifest(fitted, name or model_name(dataset.name))
+    manifest = _manifest(fitted, name)
     files: dict[str, Any] = {
         **fitted.proved.files,
         ESTIMATOR_FILE: pickled(fitted.estimator, by_value=recipe.pipeline is not None),

@@ -169,5 +169,5 @@ def test_standard_input_cannot_be_trained_on() -> None:
     from scorekit.tables import Source
     from scorekit.training.dataset import _data_file
 
-    with pytest.raises(UsageError, match="not standard input"):
+    with pytest.raises(UsageError, match="can be read only once"):
         _data_file(Source("<stdin>", "-", "csv", "stdin"))
