@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LogFormat = Literal["text", "json"]
 _MARKUP = re.compile(r"\\\[|\[/?[a-z ]*\]")
 JSON_FORMAT_VERSION = 1
+WIDTH = 100
+"""Columns of what is printed where no terminal says how many there are."""
 
 
 def escape(text: str) -> str:
@@ -56,8 +58,12 @@ class Terminal:
         """A rich console on a stream, stderr by default."""
         from rich.console import Console
 
-        width = None if (stream or sys.stderr).isatty() else int(os.environ.get("COLUMNS", "100"))
-        return Console(file=stream or sys.stderr, highlight=False, soft_wrap=False, width=width)
+        target = stream or sys.stderr
+        wanted = os.environ.get("COLUMNS", "")
+        width = int(wanted) if wanted.isdecimal() and int(wanted) else WIDTH
+        return Console(
+            file=target, highlight=False, soft_wrap=False, width=None if target.isatty() else width
+        )
 
     def show(self, *parts: RenderableType) -> None:
         """Write a summary to stderr, unless quiet."""

@@ -34,3 +34,11 @@ def test_a_summary_off_the_terminal_is_plain_and_loads_no_rich(monkeypatch: pyte
     monkeypatch.setattr(sys, "stderr", said)
     terminal.show("[bold]scored[/] 3 rows", r"  output    a\[1].csv")
     assert said.getvalue() == "scored 3 rows\n  output    a[1].csv\n"
+
+
+@pytest.mark.parametrize(("columns", "width"), [("60", 60), ("", 100), ("many", 100), ("0", 100)])
+def test_the_width_is_the_environments_if_it_is_one(
+    columns: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert terminal.console(io.StringIO()).width == width

@@ -20,7 +20,7 @@ def score_batch(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...", help="Parquet, CSV, JSON lines or Arrow; globs, folders, s3://, -."
+            metavar="INPUT", help="Parquet, CSV, JSON lines or Arrow; globs, folders, s3://, -."
         ),
     ],
     *,

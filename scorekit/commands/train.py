@@ -15,7 +15,7 @@ _MODEL, _COLUMNS, _MEASURE, _VERSION = "What is trained", "Columns", "How it is 
 def train(
     data: Annotated[
         list[str],
-        typer.Argument(metavar="DATA...", help="CSV, Parquet, JSON lines or Arrow; globs, folders, s3://."),
+        typer.Argument(metavar="DATA", help="CSV, Parquet, JSON lines or Arrow; globs, folders, s3://."),
     ],
     *,
     target: Annotated[
