@@ -324,7 +324,7 @@ def _unexpected(error: Exception) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         return UsageError.exit_code
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        usage = UsageError(error.format_message(), hint=_try_help(error))
+        usage = UsageError(error.format_message(), hint=_usage_hint(error))
         return _failed(usage)
     _trace(error)
     bug = ScorekitError(
@@ -335,6 +335,11 @@ def _unexpected(error: Exception) -> int:
     return bug.exit_code
 
 
-def _try_help(error: Any) -> str | None:
-    ctx = getattr(error, "ctx", None)
-    return f"{ctx.command_path} --help" if ctx is not None else None
+def _usage_hint(error: Any) -> str | None:
+    ctx, option = getattr(error, "ctx", None), getattr(error, "param", None)
+    if ctx is None:
+        return None
+    source = ctx.get_parameter_source(option.name) if option is not None else None
+    if source is not None and source.name == "DEFAULT_MAP":
+        return f"it stands in {ctx.meta.get(config.CONFIG_META) or config.DEFAULT_FILE}"
+    return f"{ctx.command_path} --help"
