@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from scorekit.engine.reference import frame
 from scorekit.errors import DataError, UsageError
 from scorekit.progress import Progress, Silent
-from scorekit.store.manifest import CARD_FILE, ESTIMATOR_FILE, Manifest, Metrics, TrainingData
+from scorekit.quality.baseline import Baseline
+from scorekit.store.manifest import BASELINE_FILE, CARD_FILE, ESTIMATOR_FILE, Manifest, Metrics, TrainingData
 from scorekit.store.references import check_name
 from scorekit.store.versions import CHAMPION, Store
 from scorekit.training import splits
+from scorekit.training.baseline import make_baseline
 from scorekit.training.card import card
 from scorekit.training.dataset import Dataset, read_dataset
 from scorekit.training.environment import environment, thread_counts
@@ -92,6 +94,7 @@ class Fitted:
     threads : dict of str to int
     notes : list of str
     seconds : dict of str to float
+    baseline : Baseline
     out_of_fold : ndarray or None
     """
 
@@ -105,6 +108,7 @@ class Fitted:
     threads: Mapping[str, int]
     notes: list[str]
     seconds: dict[str, float]
+    baseline: Baseline
     out_of_fold: NDArray[np.float64] | None
 
 
@@ -162,6 +166,7 @@ def train(
         **fitted.proved.files,
         ESTIMATOR_FILE: pickled(fitted.estimator, by_value=recipe.pipeline is not None),
         CARD_FILE: card(manifest).encode(),
+        BASELINE_FILE: fitted.baseline.to_bytes(),
     }
     published = opened.publish(manifest, files, by=by, alias=CHAMPION if promote else None)
     champion = opened.resolve(published.name).version == published.version
@@ -270,6 +275,7 @@ class _Run:
                 self.note(warning)
             self.clock.lap("fit")
             metrics = self._metrics(task, everything, split, response, out_of_fold, count)
+            baseline = self._baseline(task, split, response, out_of_fold)
         self.clock.lap("metrics")
         proved = compile_and_prove(self.estimator, self.dataset, response, self.progress)
         if proved.note:
@@ -286,6 +292,7 @@ class _Run:
             threads=self.threads,
             notes=self.notes,
             seconds=self.clock.seconds,
+            baseline=baseline,
             out_of_fold=out_of_fold,
         )
 
@@ -379,6 +386,22 @@ class _Run:
             measured |= self._measured("holdout", split.holdout, scores[:, response.outputs], response)
         return Metrics(**measured)
 
+    def _baseline(
+        self, task: Task, split: splits.Split, response: Response, out_of_fold: NDArray[np.float64] | None
+    ) -> Baseline:
+        scores = out_of_fold
+        if scores is None:
+            every_row = np.arange(len(task.labels))
+            scores = aligned(self.estimator, task, task.frame, every_row)[:, response.outputs]
+        return make_baseline(
+            self.dataset.columns,
+            self.dataset.schema,
+            split.train,
+            scores,
+            response.columns,
+            out_of_fold=out_of_fold is not None,
+        )
+
     def _measured(
         self, which: str, rows: NDArray[np.int64], scores: NDArray[np.float64], response: Response
     ) -> dict[str, Any]:
@@ -416,6 +439,7 @@ def _manifest(fitted: Fitted, name: str) -> Manifest:
         ),
         metrics=fitted.metrics,
         scoring=fitted.proved.scoring,
+        baseline=fitted.baseline.kind,
         environment=environment(fitted.threads),
     )
 

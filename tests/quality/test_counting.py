@@ -1,0 +1,70 @@
+"""Counts of batches: of every feature and score, in any pieces."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorekit.engine.columns import Columns
+from scorekit.errors import VersionMismatch
+from scorekit.quality.counting import Counter
+from scorekit.schema import Feature, Schema
+from scorekit.training.baseline import make_baseline
+
+SCHEMA = Schema(
+    features=(
+        Feature(name="age", kind="numeric", arrow_type="int64", nullable=True),
+        Feature(name="job", kind="category", arrow_type="string", nullable=True, levels=("a", "b")),
+        Feature(name="note", kind="text", arrow_type="string", nullable=True),
+        Feature(name="paid", kind="boolean", arrow_type="bool", nullable=True),
+    )
+)
+RNG = np.random.default_rng(3)
+
+
+def rows(count: int) -> tuple[Columns, np.ndarray]:
+    numeric = np.asfortranarray(np.column_stack([RNG.normal(size=count), RNG.integers(0, 2, count)]))
+    codes = np.asfortranarray(RNG.integers(-2, 2, (count, 2)), dtype=np.int32)
+    return Columns(numeric, codes), RNG.random((count, 1))
+
+
+def counter() -> Counter:
+    columns, scores = rows(500)
+    baseline = make_baseline(columns, SCHEMA, np.arange(500), scores, ["score"], out_of_fold=True)
+    return Counter(baseline, SCHEMA)
+
+
+def test_free_text_has_no_bins_and_every_other_column_has() -> None:
+    assert [bins.name for bins in counter().columns] == ["age", "job", "paid", "score"]
+
+
+@given(st.lists(st.integers(0, 300), max_size=5))
+def test_pieces_in_any_split_add_up_to_the_whole(cuts: list[int]) -> None:
+    columns, scores = rows(300)
+    counting = counter()
+    whole = counting.count(columns.numeric, columns.codes, scores)
+    ends = [0, *sorted(cuts), 300]
+    pieces = [
+        counting.count(columns.numeric[a:b], columns.codes[a:b], scores[a:b]) for a, b in pairwise(ends)
+    ]
+    assert (sum(pieces) == whole).all()
+    assert [column.sum() for column in counting.split(whole)] == [300] * 4
+
+
+def test_rejected_rows_are_missing_scores() -> None:
+    columns, scores = rows(10)
+    scores[:4] = np.nan
+    counting = counter()
+    found = counting.split(counting.count(columns.numeric, columns.codes, scores))[-1]
+    assert found[counting.columns[-1].bin("missing")] == 4
+
+
+def test_a_baseline_of_other_columns_is_refused() -> None:
+    columns, scores = rows(10)
+    baseline = make_baseline(columns, SCHEMA, np.arange(10), scores, ["score"], out_of_fold=False)
+    with pytest.raises(VersionMismatch, match="'job'"):
+        Counter(baseline, SCHEMA.without({"job"}))
