@@ -9,13 +9,20 @@ import pytest
 from tests.commands.stores import Models, flip
 from tests.conftest import scorekit
 
-FILES = ["manifest.json", "compiled/program.json", "compiled/arrays.npz", "estimator.joblib", "card.md"]
+FILES = [
+    "manifest.json",
+    "compiled/program.json",
+    "compiled/arrays.npz",
+    "estimator.joblib",
+    "card.md",
+    "baseline.json",
+]
 
 
 def test_every_version_is_verified_when_none_is_named(store: Path, models: Models) -> None:
     said = models("verify")
     assert (said.code, said.err) == (0, "")
-    assert said.out == "holds   bank:1: 4 files, not signed\nholds   bank:2: 2 files, not signed\n"
+    assert said.out == "holds   bank:1: 5 files, not signed\nholds   bank:2: 3 files, not signed\n"
     one = models("verify", "bank", "--json").json
     assert (one["ok"], [version["model"] for version in one["versions"]]) == (True, ["bank:1"])
     assert {file["path"] for file in one["versions"][0]["files"]} == set(FILES) - {"manifest.json"}
