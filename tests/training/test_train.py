@@ -43,6 +43,7 @@ def test_a_version_holds_everything_and_scores_as_it_was_measured(tmp_path: Path
     assert manifest.scoring.proof is not None
     assert manifest.scoring.proof.rows > 900
     assert set(manifest.files) == {
+        "baseline.json",
         "card.md",
         "compiled/arrays.npz",
         "compiled/program.json",
