@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -261,3 +262,29 @@ def test_a_file_whose_name_is_not_utf_8(shop: Shop) -> None:
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("error: the name 'rows-\\udcff.csv' is not UTF-8")
     assert not (shop.folder / "made").exists()
+
+
+def test_names_and_classes_in_brackets_are_shown_on_a_terminal_as_they_are(shop: Shop) -> None:
+    """They look like the markup that colours a terminal."""
+    rows = [{"[/]": "", "[red]x": k % 7, "again": "[/]" if k % 3 else "[bold]"} for k in range(60)]
+    shop.write("rows.csv", as_csv(rows))
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "scorekit", *TRAIN.split(), "rows.csv", "--cv", "0"]
+    with subprocess.Popen(
+        command, cwd=shop.folder, stderr=theirs, env={**os.environ, "COLUMNS": "200"}
+    ) as process:
+        os.close(theirs)
+        said = b""
+        while piece := _read_terminal(ours):
+            said += piece
+    assert process.returncode == 0, said.decode()
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode())
+    assert "column '[/]' is left out: every value is missing" in shown
+    assert "the score speaks for [bold]" in shown
+
+
+def _read_terminal(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # nobody writes to it any more
+        return b""
