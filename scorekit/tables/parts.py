@@ -77,9 +77,10 @@ def _batches(part: Path, format: str) -> tuple[pa.Schema, Iterator[pa.RecordBatc
     if format == "parquet":
         import pyarrow.parquet as pq
 
-        file = pq.ParquetFile(part, memory_map=True)
+        # small buffers: a part that is mapped or read as a whole counts as memory
+        file = pq.ParquetFile(pa.OSFile(str(part)), buffer_size=_BLOCK, pre_buffer=False)
         return file.schema_arrow.remove_metadata(), file.iter_batches(65_536)
-    reader = pa.ipc.open_file(pa.memory_map(str(part)))
+    reader = pa.ipc.open_file(pa.OSFile(str(part)))
     return reader.schema.remove_metadata(), (
         reader.get_batch(number) for number in range(reader.num_record_batches)
     )
