@@ -51,10 +51,8 @@ def difference() -> float:
     return float(np.abs(ours - plain).max())
 
 
-def main() -> None:
+def main(*, quick: bool) -> None:
     """Print both tables."""
-    quick = "--quick" in sys.argv
-    print(machine(), end="\n\n")
     head("model", "rows", "scorekit s", "plain s", "ratio", "asked", "MiB", "plain MiB", "difference")
     for name, count, asked in CASES:
         both = commands(name, count)
@@ -79,4 +77,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    print(machine(), end="\n\n")
+    main(quick="--quick" in sys.argv)
