@@ -6,6 +6,7 @@ python -m benchmarks.row
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,7 +29,7 @@ ROWS = 200
 ROUNDS = 50
 
 
-def medians(ways: Mapping[str, Callable[[int], object]], rounds: int = ROUNDS) -> dict[str, float]:
+def medians(ways: Mapping[str, Callable[[int], object]], rounds: int) -> dict[str, float]:
     """Microseconds of each way to do the same with row ``k``, all ways in turn, after an uncounted round."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 1):
@@ -49,7 +50,7 @@ def records() -> list[dict[str, Any]]:
     return found
 
 
-def whole(name: str, rows: list[dict[str, Any]]) -> tuple[float, float]:
+def whole(name: str, rows: list[dict[str, Any]], rounds: int) -> tuple[float, float]:
     """Microseconds of ``score_row``, and of scikit-learn with the frame ready made."""
     model = scorekit.load(name, store=str(data.STORE))
     pipeline = joblib.load(data.model(name) / "estimator.joblib")
@@ -58,13 +59,13 @@ def whole(name: str, rows: list[dict[str, Any]]) -> tuple[float, float]:
     ours = [model.score_row(record)["score"] for record in rows]
     theirs = [pipeline.predict_proba(one)[0, 1] for one in frames]
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)  # a time counts only for the same answer
-    ours_taken = medians({"scorekit": lambda k: model.score_row(rows[k])})
+    ours_taken = medians({"scorekit": lambda k: model.score_row(rows[k])}, rounds)
     with threadpool_limits(1):  # a second thread has nothing to do for one row but to wait
         theirs_taken = medians({"scikit-learn": lambda k: pipeline.predict_proba(frames[k])}, rounds=2)
     return ours_taken["scorekit"], theirs_taken["scikit-learn"]
 
 
-def parts(name: str, rows: list[dict[str, Any]]) -> dict[str, float]:
+def parts(name: str, rows: list[dict[str, Any]], rounds: int) -> dict[str, float]:
     """Microseconds of what ``score_row`` does."""
     model = scorekit.load(name, store=str(data.STORE))
     scorer, decoder = model.scorer, model.scorer._decoder
@@ -76,26 +77,28 @@ def parts(name: str, rows: list[dict[str, Any]]) -> dict[str, float]:
             "decode": lambda k: decoder.rows([rows[k]]),
             "engine": lambda k: scorer.engine.score(columns[k]),
             "answer": lambda k: next(output_rows(scored[k], model.manifest)),
-        }
+        },
+        rounds,
     )
 
 
-def main() -> None:
+def main(*, quick: bool) -> None:
     """Print both tables."""
     rows = records()
-    print(machine(), end="\n\n")
+    rounds = 5 if quick else ROUNDS
     head("model", "score_row µs", "asked", "scikit-learn µs", "ratio")
     for name in data.MODELS:
         data.model(name)
-        ours, theirs = whole(name, rows)
+        ours, theirs = whole(name, rows, rounds)
         row(name, f"{ours:.0f}", f"{ASKED:.0f}", f"{theirs:,.0f}", f"**1/{theirs / ours:.0f}**")
     print()
     head("model", "decode", "engine", "answer", "the rest")
     for name in data.MODELS:
-        taken = parts(name, rows)
+        taken = parts(name, rows, rounds)
         shares = [taken[part] / taken["all"] for part in ("decode", "engine", "answer")]
         row(name, *(f"{share:.0%}" for share in (*shares, 1 - sum(shares))))
 
 
 if __name__ == "__main__":
-    main()
+    print(machine(), end="\n\n")
+    main(quick="--quick" in sys.argv)
