@@ -17,6 +17,7 @@ LAYERS: dict[str, int] = {
     "config": 0,
     "progress": 0,
     "s3": 0,
+    "formats": 0,
     "engine": 1,
     "quality": 1,
     "store": 1,

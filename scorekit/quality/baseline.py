@@ -12,7 +12,6 @@ batches, threads or machines is exactly the verdict over one.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -21,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from scorekit.errors import TamperedError, VersionMismatch
+from scorekit.errors import TamperedError
+from scorekit.formats import read_format
 from scorekit.schema import Feature
 
 FORMAT_VERSION = 1
@@ -120,17 +120,11 @@ class Baseline(BaseModel):
         VersionMismatch
             If a newer scorekit wrote it.
         """
+        content = read_format(data, source, "a baseline", newest=FORMAT_VERSION)
         try:
-            content = json.loads(data)
-            written = int(content["format_version"])
-            if written <= FORMAT_VERSION:
-                return cls.model_validate(content)
-        except (ValueError, TypeError, KeyError, RecursionError, ValidationError):
+            return cls.model_validate(content)
+        except ValidationError:
             raise TamperedError(f"{source} is not a baseline") from None
-        raise VersionMismatch(
-            f"{source} has format {written}, this scorekit reads up to {FORMAT_VERSION}",
-            hint="install a newer scorekit",
-        )
 
 
 # Making bins -------------------------------------------------------------------------

@@ -6,13 +6,13 @@ has an ``id``, so that a move whose answer was lost on the way is not made twice
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from scorekit.errors import ModelError, TamperedError, VersionMismatch
+from scorekit.errors import ModelError, TamperedError
+from scorekit.formats import read_format
 
 CHAMPION = "champion"
 """The alias a bare model name means."""
@@ -83,17 +83,12 @@ class AliasRecord(BaseModel):
         VersionMismatch
             If a newer scorekit wrote it.
         """
+        mend = "promote a version to mend it"
+        content = read_format(data, source, "an alias", newest=FORMAT_VERSION, hint=mend)
         try:
-            content = json.loads(data)
-            written = int(content["format_version"])
-            if written <= FORMAT_VERSION:
-                return cls.model_validate(content)
-        except (ValueError, TypeError, KeyError, RecursionError, ValidationError):
-            raise TamperedError(f"{source} is not an alias", hint="promote a version to mend it") from None
-        raise VersionMismatch(
-            f"{source} has format {written}, this scorekit reads up to {FORMAT_VERSION}",
-            hint="install a newer scorekit",
-        )
+            return cls.model_validate(content)
+        except ValidationError:
+            raise TamperedError(f"{source} is not an alias", hint=mend) from None
 
 
 def entry(to_version: int, *, by: str, why: str) -> AliasEntry:

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from scorekit.errors import TamperedError, VersionMismatch
+from scorekit.errors import TamperedError
+from scorekit.formats import read_format
 from scorekit.schema import Schema
 
 FORMAT_VERSION = 1
@@ -251,16 +252,7 @@ class Manifest(_Part):
         VersionMismatch
             If a newer scorekit wrote it.
         """
-        try:
-            content = json.loads(data)
-            written = int(content["format_version"])
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise TamperedError(f"{source} is not a manifest") from None
-        if written > FORMAT_VERSION:
-            raise VersionMismatch(
-                f"{source} has format {written}, this scorekit reads up to {FORMAT_VERSION}",
-                hint="install a newer scorekit",
-            )
+        content = read_format(data, source, "a manifest", newest=FORMAT_VERSION)
         claimed = content.get("digest")
         if claimed != _digest(content):
             raise TamperedError(f"{source} was changed after it was published: its digest does not hold")

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from scorekit.errors import TamperedError, UsageError, VersionMismatch
+from scorekit.errors import TamperedError, UsageError
+from scorekit.formats import read_format
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -264,18 +265,12 @@ def _message(manifest: bytes) -> bytes:
 
 
 def _signatures(data: bytes, source: str) -> dict[str, bytes]:
+    content = read_format(data, source, "a signature file", newest=FORMAT_VERSION)
     try:
-        content = json.loads(data)
-        written = int(content["format_version"])
-        if written <= FORMAT_VERSION:
-            return {
-                str(row["key"]): base64.b64decode(row["signature"], validate=True)
-                for row in content["signatures"]
-                if row["algorithm"] == "ed25519"
-            }
-    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error):
+        return {
+            str(row["key"]): base64.b64decode(row["signature"], validate=True)
+            for row in content["signatures"]
+            if row["algorithm"] == "ed25519"
+        }
+    except (ValueError, TypeError, KeyError, binascii.Error):
         raise TamperedError(f"{source} is not a signature file") from None
-    raise VersionMismatch(
-        f"{source} has format {written}, this scorekit reads up to {FORMAT_VERSION}",
-        hint="install a newer scorekit",
-    )
