@@ -14,8 +14,11 @@ from scorekit.tables.columns import check_values, refuse_duplicates, wanted_name
 from scorekit.tables.sources import STDIN, Source
 from scorekit.tables.spool import seekable
 
-_BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError, ValueError)
+# a damaged length may ask for more than there is of memory
+_BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError, ValueError, MemoryError)
 _FILE, _FEATHER_1 = b"ARROW1", b"FEA1"
+_MESSAGE = b"\xff\xff\xff\xff"
+"""Before every message of a stream, since Arrow 0.15; a message of no bytes is the end."""
 
 
 class ArrowReader:
@@ -36,6 +39,7 @@ class ArrowReader:
         if start.startswith(_FEATHER_1):
             raise source.error("the old Feather format, version 1", hint="write it again as version 2")
         self._is_file = start.startswith(_FILE)
+        self._end = (_MESSAGE if start.startswith(_MESSAGE) else b"") + bytes(4)
         try:
             self._reader = self._open(None)
             self.names: tuple[str, ...] = tuple(self._reader.schema.names)
@@ -50,7 +54,8 @@ class ArrowReader:
 
     def _open(self, fields: list[int] | None) -> Any:
         if not self._is_file:
-            return ipc.open_stream(self._handle)
+            self._watched = _Watched(self._handle)
+            return ipc.open_stream(self._watched)
         self._handle.seek(0)
         options = ipc.IpcReadOptions(
             use_threads=False, **({} if fields is None else {"included_fields": fields})
@@ -76,12 +81,20 @@ class ArrowReader:
                     f"cut off or damaged after row {row}", hint="copy it again"
                 ) from error
             if rows is None:
+                self._check_end(row)
                 return
             batch = skip(Batch(rows, row), skip_rows)
             row += rows.num_rows
             if batch is not None:
                 check_values(self.source, batch.rows)
                 yield from cut(batch.rows, batch.first_row, (), self._chunk_rows)
+
+    def _check_end(self, row: int) -> None:
+        """A stream that was cut off between two batches lacks its end."""
+        if not self._is_file and not self._watched.last.endswith(self._end):
+            raise self.source.error(
+                f"cut off after row {row}: the end of the stream is missing", hint="copy it again"
+            )
 
     def schema(self) -> pa.Schema:
         """Names and types of the wanted columns."""
@@ -91,6 +104,37 @@ class ArrowReader:
     def close(self) -> None:
         """Let go of the file."""
         self._handle.close()
+
+
+class _Watched:
+    """A stream, for pyarrow, that remembers the last bytes read."""
+
+    closed = False
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self.last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        data: bytes = self._raw.read(size)
+        self.last = (self.last + data[-8:])[-8:]
+        return data
+
+    def close(self) -> None:
+        """The stream is closed by who opened it."""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def writable(self) -> bool:
+        """Never."""
+        return False
+
+    def seekable(self) -> bool:
+        """Never."""
+        return False
 
 
 def _opened(source: Source) -> tuple[BinaryIO | pa.NativeFile, bytes]:

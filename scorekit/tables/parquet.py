@@ -64,6 +64,10 @@ class ParquetReader:
                 buffer_size=0 if remote else _BUFFER,
                 page_checksum_verification=True,
             )
+            stated = file.metadata
+            groups = (stated.row_group(number).num_rows for number in range(stated.num_row_groups))
+            if sum(groups) != stated.num_rows:
+                raise not_parquet(self.source, self._handle)
             self.schema = file.schema_arrow.remove_metadata()
             _ = self.schema.names  # a name may not be UTF-8
         except _BROKEN as error:

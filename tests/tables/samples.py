@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import subprocess
+import sys
+import textwrap
 import tracemalloc
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -179,3 +182,57 @@ def most_memory(path: Path, types: Mapping[str, str]) -> int:
         return arrow + tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+# Damage ---------------------------------------------------------------------------------
+
+
+def mixed_rows() -> pa.Table:
+    """Sixty rows of columns that are laid out differently."""
+    return pa.table(
+        {
+            "n": [1.5, None, 3.0] * 20,
+            "c": ["a", "b", None] * 20,
+            "s": pa.array([1, 2, 3] * 20, pa.timestamp("us")),
+            "d": pa.array(["x", "y", "z"] * 20).dictionary_encode(),
+            "l": pa.array([[1], [2], None] * 20),
+        }
+    )
+
+
+_READ_DAMAGED = textwrap.dedent("""
+    import random, sys
+    from pathlib import Path
+    from scorekit.errors import DataError
+    from scorekit.tables import find, open_table
+
+    path, types = Path(sys.argv[1]), {"n": "numeric", "c": "category"}
+    whole, chance = path.read_bytes(), random.Random(5)
+    outcomes = set()
+    for _ in range(600):
+        damaged = bytearray(whole)
+        damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            reader = open_table(find([str(path)])[0], columns=None, types=types, chunk_rows=7)
+            rows = 0
+            for batch in reader.batches():
+                assert batch.first_row == rows
+                rows += batch.rows.num_rows
+                batch.rows.validate(full=True)
+                # Python has no datetime for every number of microseconds
+                [array.to_pylist() for array in batch.rows.columns if "timestamp" not in str(array.type)]
+            assert reader.rows in (None, rows)
+            outcomes.add(rows)
+        except DataError:
+            outcomes.add("refused")
+    print(*outcomes)
+    """)
+"""Run in a process of its own: what damage might do to it is what is to be seen."""
+
+
+def damaged(path: Path) -> set[str]:
+    """What reading a file gives when a bit of it is flipped: ``refused``, or the number of rows."""
+    done = subprocess.run([sys.executable, "-c", _READ_DAMAGED, path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
