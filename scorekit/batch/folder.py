@@ -92,13 +92,14 @@ class _Done:
         marker, unfinished = f"{self._folder}/{SUCCESS_FILE}", f"{self._folder}/{DONE_FILE}"
         if not self._options.force and exists(marker):
             self._keys = _read(marker)
-            if not self._keys or all(map(self._is_made, made.jobs)):
-                raise NothingToDo(
-                    f"{self._folder} is complete already", hint="score it again with --force", code="complete"
+            if self._keys and not all(map(self._is_made, made.jobs)):
+                raise UsageError(
+                    f"the output {self._folder} exists, made of other input or by another model",
+                    hint="replace it with --force, or name another with -o",
                 )
-            raise UsageError(
-                f"the output {self._folder} exists, made of other input or by another model",
-                hint="replace it with --force, or name another with -o",
+            self._forget()
+            raise NothingToDo(
+                f"{self._folder} is complete already", hint="score it again with --force", code="complete"
             )
         self._keys = _read(unfinished)
         if self._keys and not self._options.resume and not self._options.force:
@@ -106,11 +107,17 @@ class _Done:
                 f"{self._folder} holds a run that did not end",
                 hint="go on with --resume, or replace it with --force",
             )
+        if exists(marker):
+            remove(marker)
         if not self._options.resume:
             self._keys = {}
-        for stale in (marker, *([] if self._options.resume else [unfinished])):
-            if exists(stale):
-                remove(stale)
+            self._forget()
+
+    def _forget(self) -> None:
+        """Remove the list of an unfinished run; who may not remove objects leaves a small one."""
+        with suppress(Unreachable):
+            if exists(f"{self._folder}/{DONE_FILE}"):
+                remove(f"{self._folder}/{DONE_FILE}")
 
     def has(self, job: Job) -> bool:
         """Whether an earlier run made this file, and it is still there."""
@@ -132,9 +139,7 @@ class _Done:
     def finish(self) -> None:
         """All files are made."""
         publish_bytes(f"{self._folder}/{SUCCESS_FILE}", self._content())
-        # who may write objects may not always remove them, and then a small one stays
-        with suppress(Unreachable):
-            remove(f"{self._folder}/{DONE_FILE}")
+        self._forget()
 
     def _content(self) -> bytes:
         return json.dumps(self._keys).encode()

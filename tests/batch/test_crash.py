@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import json
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -17,7 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.batch.test_batch import read, write
+from tests.batch.test_remote import got, names
 from tests.conftest import Bank
+from tests.faults import full_disk
 
 CHUNK = "50"
 """Small chunks make many parts: a part is 16 of them."""
@@ -25,7 +26,7 @@ CHUNK = "50"
 
 @pytest.fixture(scope="module")
 def rows(bank: Bank) -> pa.Table:
-    return pa.concat_tables([bank.new] * 3).combine_chunks()
+    return bank.new
 
 
 def command(bank: Bank, *args: object) -> list[str]:
@@ -138,38 +139,16 @@ def test_two_runs_of_one_output_do_not_meet(bank: Bank, rows: pa.Table, tmp_path
     assert pq.read_metadata(target).num_rows == rows.num_rows
 
 
-def small_files() -> None:
-    """A limit on the size of a file stands for a full disk: the write fails in the middle."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-
 def test_no_space_left_leaves_no_output_and_says_so(bank: Bank, rows: pa.Table, tmp_path: Path) -> None:
     data, target = write(rows, tmp_path / "rows.parquet"), tmp_path / "out.csv"
     done = subprocess.run(
-        command(bank, data, "-o", target), capture_output=True, text=True, preexec_fn=small_files
+        command(bank, data, "-o", target), capture_output=True, text=True, preexec_fn=full_disk(20_000)
     )
     assert done.returncode == 7
     assert "no space left while writing" in done.stderr
     assert not target.exists()
     again = subprocess.run(command(bank, data, "-o", target, "--resume"), capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody without permissions")
-def test_a_folder_that_may_not_be_written_to_is_named(bank: Bank, rows: pa.Table, tmp_path: Path) -> None:
-    data = write(rows, tmp_path / "rows.parquet")
-    folder = tmp_path / "theirs"
-    folder.mkdir(mode=0o755)
-    for path in [tmp_path, *tmp_path.parents, *bank.store.rglob("*"), *bank.store.parents]:
-        if path.is_relative_to("/tmp") and path != Path("/tmp"):
-            path.chmod(path.stat().st_mode | 0o055)
-
-    done = subprocess.run(
-        command(bank, data, "-o", folder / "out.parquet"), capture_output=True, text=True, user=65534
-    )
-    assert done.returncode == 2, done.stderr
-    assert "theirs cannot be written to" in done.stderr
 
 
 def test_stdout_that_goes_away_is_no_error_worth_words(bank: Bank, rows: pa.Table, tmp_path: Path) -> None:
@@ -182,3 +161,199 @@ def test_stdout_that_goes_away_is_no_error_worth_words(bank: Bank, rows: pa.Tabl
     assert process.returncode == 141
     assert process.stderr is not None
     assert "error" not in process.stderr.read().lower()
+
+
+# Several inputs, folders, pipes, objects ------------------------------------------------
+
+
+def kill_after_a_part(process: subprocess.Popen[str], partial: Path) -> None:
+    """Kill a run that has something to be taken up."""
+    wait_for((partial / "state.json").exists, process)
+    process.kill()
+    process.wait()
+
+
+def parts_of(table: pa.Table, count: int, folder: Path, ending: str = "parquet") -> list[Path]:
+    """A table in files of about as many rows each."""
+    folder.mkdir(exist_ok=True)
+    size = table.num_rows // count + 1
+    return [
+        write(table.slice(number * size, size), folder / f"part-{number}.{ending}") for number in range(count)
+    ]
+
+
+def test_several_inputs_into_one_output_are_gone_on_with_where_they_stopped(
+    bank: Bank, rows: pa.Table, tmp_path: Path
+) -> None:
+    """Killed at a moment in each of the inputs, it ends as if it had not been."""
+    small = rows.slice(0, 9000)
+    inputs = [*parts_of(small, 3, tmp_path / "in"), write(rows.slice(9000, 50), tmp_path / "in" / "last.csv")]
+    whole, target = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+    subprocess.run(command(bank, *inputs, "-o", whole), check=True, capture_output=True)
+    partial = tmp_path / ".out.jsonl.partial"
+    reached: set[int] = set()
+    for wanted in (0, 1, 2):
+        process = start(bank, *inputs, "-o", target, "--resume")
+        wait_for(lambda: source_reached(partial) >= wanted, process)  # noqa: B023 - called at once
+        process.kill()
+        process.wait()
+        reached.add(source_reached(partial))
+    done = subprocess.run(
+        command(bank, *inputs, "-o", target, "--resume"), check=True, capture_output=True, text=True
+    )
+    assert len(reached) > 1, "it was not killed in more than one input"
+    assert "taking up an earlier run" in done.stderr
+    assert target.read_bytes() == whole.read_bytes()
+    assert not partial.exists()
+
+
+def source_reached(partial: Path) -> int:
+    """Number of the input that a stopped run stands in; -1 before its first part."""
+    try:
+        return int(json.loads((partial / "state.json").read_text())["source"])
+    except (FileNotFoundError, ValueError):
+        return -1
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_folder_is_gone_on_with_file_by_file_and_success_comes_last(
+    ending: str, bank: Bank, rows: pa.Table, tmp_path: Path
+) -> None:
+    parts_of(rows.slice(0, 8000), 4, tmp_path / "in", ending)
+    folder, whole = tmp_path / "out", tmp_path / "whole"
+    started = time.monotonic()
+    subprocess.run(command(bank, tmp_path / "in", "-o", f"{whole}/"), check=True, capture_output=True)
+    takes = time.monotonic() - started
+    kills = skipped = 0
+    written: dict[Path, int] = {}
+    while not (folder / "_SUCCESS").exists():
+        process = start(bank, tmp_path / "in", "-o", f"{folder}/", "--resume")
+        if not kills:
+            wait_for((folder / ".scorekit-done.json").exists, process)
+        try:
+            process.wait(timeout=takes * (0.3 + 0.1 * kills) if kills else 0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            kills += 1
+        error = process.communicate()[1]
+        skipped += error.count("is done already")
+        assert process.returncode in (0, -signal.SIGKILL), error
+        for path in folder.glob(f"part-*.{ending}"):
+            # a file that is done is not made again
+            assert written.setdefault(path, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
+        assert kills < 40
+    assert skipped > 0, "what was done was done again"
+    again = subprocess.run(
+        command(bank, tmp_path / "in", "-o", f"{folder}/", "--resume"), capture_output=True
+    )
+    assert again.returncode == 99
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in whole.iterdir())
+    for path in sorted(whole.glob("part-*")):
+        assert read(folder / path.name) == read(path)
+    again = subprocess.run(
+        command(bank, tmp_path / "in", "-o", f"{folder}/", "--resume"), capture_output=True
+    )
+    assert again.returncode == 99
+
+
+def test_a_folder_that_is_not_complete_is_not_called_so(bank: Bank, rows: pa.Table, tmp_path: Path) -> None:
+    parts_of(rows.slice(0, 9000), 3, tmp_path / "in")
+    folder = tmp_path / "out"
+    process = start(bank, tmp_path / "in", "-o", f"{folder}/")
+    wait_for((folder / ".scorekit-done.json").exists, process)
+    process.kill()
+    process.wait()
+    args = command(bank, tmp_path / "in", "-o", f"{folder}/")
+    refused = subprocess.run(args, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "holds a run that did not end" in refused.stderr
+    assert "--resume" in refused.stderr
+    (folder / "part-0.parquet").unlink()
+    subprocess.run([*args, "--resume"], check=True, capture_output=True)
+    assert pq.read_metadata(folder / "part-0.parquet").num_rows == 3001
+    parts_of(rows.slice(0, 1000), 3, tmp_path / "in")
+    other = subprocess.run(args, capture_output=True, text=True)
+    assert other.returncode == 2, "a folder made of other input passed for complete"
+    assert "made of other input" in other.stderr
+    assert subprocess.run([*args, "--force"], capture_output=True).returncode == 0
+
+
+def test_a_list_of_files_that_is_cut_off_is_no_error(bank: Bank, rows: pa.Table, tmp_path: Path) -> None:
+    parts_of(rows.slice(0, 100), 2, tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".scorekit-done.json").write_text('{"part-0.par')
+    args = command(bank, tmp_path / "in", "-o", f"{tmp_path / 'out'}/", "--resume")
+    done = subprocess.run(args, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "_SUCCESS",
+        "part-0.parquet",
+        "part-1.parquet",
+    ]
+
+
+def test_standard_input_cannot_be_gone_on_with_and_leaves_nothing_that_could(
+    bank: Bank, rows: pa.Table, tmp_path: Path
+) -> None:
+    data, target = write(rows, tmp_path / "rows.csv"), tmp_path / "out.csv"
+    args = command(bank, "-", "-o", target)
+    with subprocess.Popen(args, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        header, _, body = data.read_text().partition("\n")
+        process.stdin.write(header + "\n" + 9 * body)  # more than is read at once
+        process.stdin.flush()
+        wait_for(lambda: len(list((tmp_path / ".out.csv.partial").glob("part-*"))) > 1, process)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv"]
+    with data.open() as file:
+        refused = subprocess.run([*args, "--resume"], stdin=file, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "<stdin> can be read only once" in refused.stderr
+    with data.open() as file:
+        subprocess.run(args, stdin=file, check=True, capture_output=True)
+    assert len(read(target)) == rows.num_rows
+
+
+def test_an_output_on_s3_is_gone_on_with_and_is_seen_when_complete(
+    bank: Bank, rows: pa.Table, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    data, uri = write(rows, tmp_path / "rows.parquet"), f"s3://{bucket}/out.parquet"
+    process = start(bank, data, "-o", uri)
+    wait_for(lambda: list((tmp_path / "tmp").glob("scorekit-*/*/state.json")), process)
+    process.kill()
+    process.wait()
+    (mine,) = (tmp_path / "tmp").glob("scorekit-*")
+    assert mine.stat().st_mode & 0o077 == 0, "others may read the rows"
+    assert names(f"s3://{bucket}") == []
+    done = subprocess.run(command(bank, data, "-o", uri, "--resume"), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "taking up an earlier run" in done.stderr
+    whole = tmp_path / "whole.parquet"
+    subprocess.run(command(bank, data, "-o", whole), check=True, capture_output=True)
+    assert read(got(uri, tmp_path)) == read(whole)
+    assert list(mine.iterdir()) == []
+    again = subprocess.run(command(bank, data, "-o", uri, "--resume"), capture_output=True, text=True)
+    assert again.returncode == 99, again.stderr
+
+
+def test_a_prefix_on_s3_is_gone_on_with_file_by_file(
+    bank: Bank, rows: pa.Table, bucket: str, tmp_path: Path
+) -> None:
+    parts_of(rows.slice(0, 9000), 3, tmp_path / "in", "csv")
+    args = (tmp_path / "in", "-o", f"s3://{bucket}/out/")
+    process = start(bank, *args)
+    wait_for(lambda: names(f"s3://{bucket}/out"), process)
+    process.kill()
+    process.wait()
+    assert "_SUCCESS" not in names(f"s3://{bucket}/out")
+    done = subprocess.run(command(bank, *args, "--resume"), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert names(f"s3://{bucket}/out") == ["_SUCCESS", "part-0.csv", "part-1.csv", "part-2.csv"]
+    assert (
+        sum(len(read(got(f"s3://{bucket}/out/part-{number}.csv", tmp_path))) for number in range(3)) == 9000
+    )
+    again = subprocess.run(command(bank, *args, "--resume"), capture_output=True, text=True)
+    assert again.returncode == 99, again.stderr
