@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
 import pyarrow as pa
 
+from scorekit.errors import SchemaError, UsageError
 from scorekit.tables import remote
-from scorekit.tables.formats import require_format
+from scorekit.tables.formats import FORMATS, require_format
 from scorekit.tables.targets import STDOUT, Target, explained, open_target
 
 Metadata = Callable[[], Mapping[str, str]]
@@ -38,9 +40,16 @@ class TableWriter:
     """
 
     def __init__(
-        self, target: str, place: Target, encoder: Encoder, schema: pa.Schema, metadata: Metadata | None
+        self,
+        target: str,
+        format: str,
+        place: Target,
+        encoder: Encoder,
+        schema: pa.Schema,
+        metadata: Metadata | None,
     ) -> None:
         self._target = target
+        self._format = format
         self._place = place
         self._encoder = encoder
         self._schema = schema
@@ -53,11 +62,16 @@ class TableWriter:
 
         Raises
         ------
+        SchemaError
+            If values do not fit the schema.
+        UsageError
+            If the format cannot hold them.
         Unreachable
             If there is no space left; nothing is published.
         """
-        with explained(self._target):
-            self._encoder.write(conformed(batch, self._schema))
+        fitting = conformed(batch, self._schema)
+        with explained(self._target), _held(self._target, self._format):
+            self._encoder.write(fitting)
         self.rows += batch.num_rows
 
     def commit(self) -> None:
@@ -90,15 +104,45 @@ class TableWriter:
 
 
 def conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """A batch in the types of ``schema``; a dictionary may come where strings are written."""
+    """A batch in the types of ``schema``; a dictionary may come where strings are written.
+
+    Raises
+    ------
+    SchemaError
+        If a column holds values of another type.
+    """
     if batch.schema.equals(schema):
         return batch
-    arrays = []
-    for field, array in zip(schema, batch.columns, strict=True):
-        if array.type != field.type and pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
-        arrays.append(array if array.type == field.type else array.cast(field.type))
+    arrays = [_cast(field, array) for field, array in zip(schema, batch.columns, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _cast(field: pa.Field, array: pa.Array) -> pa.Array:
+    if array.type == field.type:
+        return array
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    try:
+        return array.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise SchemaError(
+            f"column {field.name!r} is {array.type} here, but {field.type} in the first rows",
+            hint="write all its values as one type, or do not pass it through",
+            code="wrong_type",
+        ) from None
+
+
+@contextmanager
+def _held(target: str, format: str) -> Iterator[None]:
+    """A format that cannot hold a column, or some values of it."""
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise UsageError(
+            f"{target}: {FORMATS[format].title} cannot hold a column or some values of it",
+            hint="leave out columns of bytes and intervals, or write another format",
+            code="bad_output",
+        ) from error
 
 
 def open_output(
@@ -139,12 +183,13 @@ def open_output(
     chosen = require_format(target, format)
     place = open_target(target, open_store)
     try:
-        with explained(target):  # a header is written at once
+        # a header is written at once
+        with explained(target), _held(target, chosen.name):
             encoder = _encoder(chosen.name, place, target, schema, header=header)
     except BaseException:
         place.abort()
         raise
-    return TableWriter(target, place, encoder, schema, metadata)
+    return TableWriter(target, chosen.name, place, encoder, schema, metadata)
 
 
 def _encoder(name: str, place: Target, target: str, schema: pa.Schema, *, header: bool) -> Encoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -90,11 +91,21 @@ def publish_file(made: Path, target: str) -> None:
     """Put a finished file in its target's place: a rename, or a copy where none is possible."""
     if not remote.is_remote(target):
         path = Path(os.path.realpath(target))
-        if not path.exists() or path.is_file():
-            with explained(target):
-                made.replace(path)
+        if (not path.exists() or path.is_file()) and _renamed(made, path, target):
             return
     _join_bytes([made], target)
+
+
+def _renamed(made: Path, path: Path, target: str) -> bool:
+    """Rename a file; False where its new place, behind a link, is on another disk."""
+    with explained(target):
+        try:
+            made.replace(path)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return False
+    return True
 
 
 def publish_bytes(target: str, content: bytes) -> None:

@@ -62,7 +62,7 @@ def open_target(target: str, open_store: remote.OpenStore = remote.open_store) -
         if path.is_dir():
             raise UsageError(f"{target}: is a folder", hint="name a file in it", code="bad_output")
         if path.exists() and not path.is_file():
-            return Stream(path.open("wb"))
+            return Stream(path.open("wb"), ours=True)
         return LocalTarget(path)
 
 
@@ -71,8 +71,9 @@ class LocalTarget:
 
     def __init__(self, path: Path) -> None:
         # a link is written through, not replaced
-        self._path = Path(os.path.realpath(path))
-        self._temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.tmp")
+        self._path = Path(os.path.realpath(path)) if path.is_symlink() else path
+        # a name may be as long as the file system takes
+        self._temporary = self._path.with_name(f".{self._path.name[:50]}.{secrets.token_hex(4)}.tmp")
         if not self._path.parent.is_dir():
             raise UsageError(
                 f"{path}: there is no folder {self._path.parent}",
@@ -98,13 +99,13 @@ class LocalTarget:
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        # some network file systems cannot sync a folder
-        with suppress(OSError):
+    # some network file systems cannot sync a folder, and one that may be written to need not be readable
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
             os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 class RemoteTarget:
@@ -129,17 +130,22 @@ class RemoteTarget:
 
 
 class Stream:
-    """Standard output or a device."""
+    """Standard output or a device; one that was opened here is closed, so that its reader sees the end."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, ours: bool = False) -> None:
         self.file = file
+        self._ours = ours
 
     def commit(self) -> None:
         """Nothing stays behind in a buffer."""
         self.file.flush()
+        self.abort()
 
     def abort(self) -> None:
         """What was written is gone already."""
+        if self._ours:
+            with suppress(OSError):
+                self.file.close()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from scorekit.errors import UsageError
+from scorekit.tables.arrays import texts as text_array
 
 
 def compressed(file: BinaryIO) -> BinaryIO:
@@ -20,7 +21,10 @@ def compressed(file: BinaryIO) -> BinaryIO:
 
 
 class CsvEncoder:
-    """Writes CSV: a null is an empty field, an empty string is ``""``; see ``Encoder``."""
+    """Writes CSV: a null is an empty field, an empty string is ``""``; see ``Encoder``.
+
+    In a table of one column a null would be a blank line, which is no record; there it is ``""`` too.
+    """
 
     def __init__(self, file: BinaryIO, schema: pa.Schema, *, header: bool = True) -> None:
         for field in schema:
@@ -31,7 +35,10 @@ class CsvEncoder:
                     code="bad_output",
                 )
         self._file = file
-        self._schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
+        self._alone = len(schema) == 1
+        self._schema = pa.schema(
+            [pa.field(field.name, pa.string() if self._alone else _plain(field.type)) for field in schema]
+        )
         options = pacsv.WriteOptions(include_header=header)
         self._writer = pacsv.CSVWriter(file, self._schema, write_options=options)
 
@@ -41,6 +48,8 @@ class CsvEncoder:
             array if array.type == field.type else array.cast(field.type)
             for array, field in zip(batch.columns, self._schema, strict=True)
         ]
+        if self._alone and arrays[0].null_count:
+            arrays = [text_array([text or "" for text in arrays[0].to_pylist()])]
         self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
 
     def finish(self, metadata: Mapping[str, str]) -> None:  # noqa: ARG002  # CSV has no place for it
@@ -54,7 +63,10 @@ class CsvEncoder:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+    """The type in which pyarrow writes values of a type as CSV."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.string() if pa.types.is_string_view(kind) else kind
 
 
 class JsonEncoder:
