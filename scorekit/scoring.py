@@ -34,6 +34,7 @@ class Engine(Protocol):
 
     name: str
     keeps_texts: bool
+    known: Mapping[str, Sequence[str]]
 
     def score(self, columns: Columns) -> Scores:
         """Score every row."""
@@ -97,7 +98,7 @@ class Scorer:
     def __init__(self, manifest: Manifest, engine: Engine) -> None:
         self.manifest = manifest
         self.engine = engine
-        self._decoder = Decoder(manifest.inputs, keep_texts=engine.keeps_texts)
+        self._decoder = Decoder(manifest.inputs, keep_texts=engine.keeps_texts, known=engine.known)
 
     def score(
         self, batch: pa.RecordBatch | Sequence[Mapping[str, Any]], *, unreadable: Sequence[int] = ()

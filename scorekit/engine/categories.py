@@ -16,22 +16,36 @@ from scorekit.errors import SchemaError
 from scorekit.schema import MISSING, NOT_TEXT, UNSEEN, Feature
 
 Texts = Sequence[str | None]
+KnownRows = tuple[int, NDArray[np.int64]]
+"""The code of a known text, and the rows that hold it."""
 _NO_ROWS = np.empty(0, dtype=np.int64)
 
 
 class Coder:
-    """Level numbers of one coded feature."""
+    """Level numbers of one coded feature.
 
-    def __init__(self, feature: Feature, missing: frozenset[str]) -> None:
+    Parameters
+    ----------
+    feature : Feature
+    missing : frozenset of str
+        Texts that mean "missing".
+    known : sequence of str
+        Texts beside the levels that have codes of their own; see ``Columns.named``.
+    """
+
+    def __init__(self, feature: Feature, missing: frozenset[str], known: Sequence[str] = ()) -> None:
         self.name = feature.name
         self.flag_unseen = feature.kind == "category"
         self.table: dict[Any, int] = {level: number for number, level in enumerate(feature.levels)}
         for text in missing:
             self.table.setdefault(text, MISSING)
         self.table[None] = MISSING
+        codes = enumerate(known, len(feature.levels))
+        self.known = {text: code for code, text in codes if text not in self.table}
         self._dictionary: pa.Array | None = None
         self._lookup: NDArray[np.int32] = np.empty(0, dtype=np.int32)
         self._not_text: int | None = None
+        self._named: list[tuple[int, int]] = []
 
     def code(self, value: Any) -> tuple[int, str | None]:
         """Code of one parsed value, and what is wrong with it."""
@@ -44,11 +58,11 @@ class Coder:
             code = self.table.get(text, UNSEEN)
             return code, "unseen" if code == UNSEEN and self.flag_unseen else None
 
-    def decode(self, array: pa.Array, out: NDArray[np.int32]) -> list[Flaw]:
+    def decode(self, array: pa.Array, out: NDArray[np.int32]) -> tuple[list[Flaw], list[KnownRows]]:
         """Codes of an Arrow column into ``out``, through its dictionary."""
         if pa.types.is_null(array.type):
             out[:] = MISSING
-            return []
+            return [], []
         if not pa.types.is_dictionary(array.type):
             array = _as_text(self.name, array).dictionary_encode()
         lookup = self._lookup_for(array.dictionary)
@@ -65,7 +79,15 @@ class Coder:
             unseen[odd] = False
             rows = np.flatnonzero(unseen)
             flaws += [Flaw("unseen", self.name, rows)] if len(rows) else []
-        return flaws
+        named = [(code, np.flatnonzero(positions == place)) for place, code in self._named]
+        return flaws, [(code, rows) for code, rows in named if len(rows)]
+
+    def known_rows(self, texts: Sequence[Any]) -> list[KnownRows]:
+        """The known texts among some."""
+        named = [
+            (code, np.flatnonzero([value == text for value in texts])) for text, code in self.known.items()
+        ]
+        return [(code, rows) for code, rows in named if len(rows)]
 
     def _lookup_for(self, dictionary: pa.Array) -> NDArray[np.int32]:
         if self._dictionary is not None and self._dictionary.equals(dictionary):
@@ -73,6 +95,7 @@ class Coder:
         texts = _as_text(self.name, dictionary).to_pylist()
         codes = [self.table.get(text, UNSEEN) for text in texts]
         self._lookup = np.array([*codes, MISSING], dtype=np.int32)
+        self._named = [(place, self.known[text]) for place, text in enumerate(texts) if text in self.known]
         self._not_text = texts.index(NOT_TEXT) if NOT_TEXT in texts else None
         self._dictionary = dictionary
         return self._lookup

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +23,20 @@ from scorekit.engine.categories import Coder, Texts, text_or_none, texts_of
 from scorekit.engine.flaws import Flaw
 from scorekit.engine.numbers import decode_number, number_cell
 from scorekit.errors import SchemaError
-from scorekit.schema import Schema
+from scorekit.schema import UNSEEN, Schema
 
 _EXACT = 1 << 53
 """Whole numbers below it are float64 numbers."""
+
+
+class Named(NamedTuple):
+    """Rows that hold a text which training did not see, and which the model knows all the same."""
+
+    column: int
+    """Of ``Columns.codes``, where these rows are ``UNSEEN``."""
+    code: int
+    """The text's own code, beyond those of the levels."""
+    rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,12 +53,15 @@ class Columns:
         What was wrong with rows on the way here.
     texts : dict of int to sequence
         The strings of coded columns, by column of ``codes``; kept on request only.
+    named : tuple of Named
+        Unseen texts that the model knows by name, such as what an imputer puts in.
     """
 
     numeric: NDArray[np.float64]
     codes: NDArray[np.int32]
     flaws: tuple[Flaw, ...] = ()
     texts: Mapping[int, Texts] = field(default_factory=dict)
+    named: tuple[Named, ...] = ()
 
     def __len__(self) -> int:
         return len(self.numeric)
@@ -56,12 +69,27 @@ class Columns:
     def slice(self, start: int, stop: int) -> Columns:
         """Rows ``start`` to ``stop``, without their flaws."""
         texts = {column: text[start:stop] for column, text in self.texts.items()}
-        return Columns(self.numeric[start:stop], self.codes[start:stop], (), texts)
+        named = self._named_of(np.arange(start, stop))
+        return Columns(self.numeric[start:stop], self.codes[start:stop], (), texts, named)
 
     def take(self, rows: NDArray[np.int64]) -> Columns:
         """Some rows by number, without their flaws."""
         texts = {column: [text[row] for row in rows] for column, text in self.texts.items()}
-        return Columns(self.numeric[rows], self.codes[rows], (), texts)
+        return Columns(self.numeric[rows], self.codes[rows], (), texts, self._named_of(rows))
+
+    def _named_of(self, rows: NDArray[np.int64]) -> tuple[Named, ...]:
+        return tuple(
+            Named(column, code, np.flatnonzero(np.isin(rows, named))) for column, code, named in self.named
+        )
+
+    def all_codes(self) -> NDArray[np.int32]:
+        """``codes``, with named texts by their own codes."""
+        if not self.named:
+            return self.codes
+        codes = self.codes.copy(order="F")
+        for column, code, rows in self.named:
+            codes[rows, column] = code
+        return codes
 
 
 class Decoder:
@@ -72,14 +100,22 @@ class Decoder:
     schema : Schema
     keep_texts : bool
         Keep the strings of coded columns, which only the reference engine needs.
+    known : mapping of str to sequence of str, optional
+        Column to texts beside its levels that the compiled model knows; ``Program.known``.
     """
 
-    def __init__(self, schema: Schema, *, keep_texts: bool = False) -> None:
+    def __init__(
+        self, schema: Schema, *, keep_texts: bool = False, known: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self.schema = schema
         self.keep_texts = keep_texts
         self._widths = len(schema.numeric), len(schema.coded)
         self._missing_texts = frozenset(("", *schema.na_values))
-        self._coded = [Coder(feature, self._missing_texts) for feature in schema.coded]
+        known = known or {}
+        self._coded = [
+            Coder(feature, self._missing_texts, known.get(feature.name, ())) for feature in schema.coded
+        ]
+        self._known = [index for index, coder in enumerate(self._coded) if coder.known]
         self._singles = [i for i, feature in enumerate(schema.numeric) if feature.arrow_type == "float"]
         self._cells = [
             (
@@ -105,16 +141,19 @@ class Decoder:
         columns = self._empty(batch.num_rows)
         flaws: list[Flaw] = []
         texts: dict[int, Texts] = {}
+        named: list[Named] = []
         for feature, index in self.schema.each():
             array = batch.column(found[feature.name])
             if feature.coded:
-                flaws += self._coded[index].decode(array, columns.codes[:, index])
+                wrong, known = self._coded[index].decode(array, columns.codes[:, index])
+                flaws += wrong
+                named += [Named(index, code, rows) for code, rows in known]
                 if self.keep_texts:
                     texts[index] = texts_of(array)
             else:
                 flaws += decode_number(feature, array, columns.numeric[:, index], self._missing_texts)
         self._round_singles(columns.numeric)
-        return Columns(columns.numeric, columns.codes, tuple(flaws), texts)
+        return Columns(columns.numeric, columns.codes, tuple(flaws), texts, tuple(named))
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> Columns:
         """Decode parsed records, such as the objects of a JSON array.
@@ -141,7 +180,14 @@ class Decoder:
                     bad.setdefault((flaw, name), []).append(number)
         self._round_singles(numeric)
         flaws = tuple(Flaw(code, name, np.array(at)) for (code, name), at in bad.items())
-        return Columns(numeric, codes, flaws, self._row_texts(rows) if self.keep_texts else {})
+        texts = self._row_texts(rows) if self.keep_texts else {}
+        named = [
+            Named(index, code, at)
+            for index in self._known
+            if (codes[:, index] == UNSEEN).any()
+            for code, at in self._coded[index].known_rows(self._column(rows, index))
+        ]
+        return Columns(numeric, codes, flaws, texts, tuple(named))
 
     def _round_singles(self, numeric: NDArray[np.float64]) -> None:
         """Bring columns trained as float32 to float32, so that 0.1 in a text file is the 0.1 of training."""
@@ -168,10 +214,11 @@ class Decoder:
         return positions
 
     def _row_texts(self, rows: Sequence[Mapping[str, Any]]) -> dict[int, Texts]:
-        return {
-            index: [text_or_none(row.get(feature.name)) for row in rows]
-            for index, feature in enumerate(self.schema.coded)
-        }
+        return {index: self._column(rows, index) for index in range(len(self._coded))}
+
+    def _column(self, rows: Sequence[Mapping[str, Any]], index: int) -> Texts:
+        name = self._coded[index].name
+        return [text_or_none(row.get(name)) for row in rows]
 
 
 def missing_columns(missing: Sequence[str], present: Sequence[str]) -> SchemaError:

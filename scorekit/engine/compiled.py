@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -58,6 +58,7 @@ class CompiledEngine:
 
     def __init__(self, program: Program, schema: Schema) -> None:
         self.program = program
+        self.known: Mapping[str, Sequence[str]] = program.known
         self._numeric_names = [feature.name for feature in schema.numeric]
         self._coded_names = [feature.name for feature in schema.coded]
         self._steps = [_bind(step, program) for step in program.steps]
@@ -73,12 +74,11 @@ class CompiledEngine:
             ``values`` of shape (n_rows, n_outputs).
         """
         rows = len(columns)
+        numeric, codes = columns.numeric, columns.all_codes()
         if rows <= BLOCK_ROWS:
-            return self._block(columns.numeric, columns.codes)
+            return self._block(numeric, codes)
         blocks = [
-            self._block(
-                columns.numeric[start : start + BLOCK_ROWS], columns.codes[start : start + BLOCK_ROWS]
-            )
+            self._block(numeric[start : start + BLOCK_ROWS], codes[start : start + BLOCK_ROWS])
             for start in range(0, rows, BLOCK_ROWS)
         ]
         flaws = [

@@ -64,11 +64,15 @@ class Program:
     result : int
         Number of the value that holds the scores.
     arrays : dict of str to ndarray
+    known : dict of str to tuple of str
+        Input column to texts that are none of its levels and that the pipeline knows all
+        the same, such as what an imputer puts in. They have the codes after the levels'.
     """
 
     steps: tuple[Step, ...]
     result: int
     arrays: Mapping[str, NDArray[Any]]
+    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_files(self) -> dict[str, bytes]:
         """The files that hold the program; the same program gives the same bytes."""
@@ -99,7 +103,8 @@ class Program:
         )
         with np.load(io.BytesIO(files[ARRAYS_FILE]), allow_pickle=False) as packed:
             arrays = {name: packed[name] for name in packed.files}
-        return cls(steps, structure["result"], arrays)
+        known = {column: tuple(texts) for column, texts in structure.get("known", {}).items()}
+        return cls(steps, structure["result"], arrays, known)
 
     def digest(self) -> str:
         """SHA-256 of what the program computes: structure, then each array's name, type, shape and bytes."""
@@ -113,6 +118,7 @@ class Program:
     def _structure(self) -> bytes:
         structure = {
             "format_version": FORMAT_VERSION,
+            "known": dict(self.known),
             "result": self.result,
             "steps": [asdict(step) for step in self.steps],
         }

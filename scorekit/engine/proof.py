@@ -7,16 +7,16 @@ float32. A row the compiled model rejects has to be one scikit-learn raises on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scorekit.engine.columns import Columns
+from scorekit.engine.columns import Columns, Named
 from scorekit.engine.compiled import CompiledEngine
 from scorekit.engine.reference import ReferenceEngine
-from scorekit.schema import MISSING, UNSEEN, Schema
+from scorekit.schema import MISSING, UNSEEN, UNSEEN_TEXT, Schema
 
 TOLERANCE = 1e-12
 """Largest relative difference between a compiled score and scikit-learn's; ``_floor`` says to what."""
@@ -97,7 +97,7 @@ def prove(
     largest = 0.0
     size = max(1, min(65_536, _CHUNK_CELLS // max(1, len(schema))))
     singles = min(_SINGLE_ROWS, max(1, size // _SINGLE_SHARE))
-    for chunk in _chunks(columns, schema, size):
+    for chunk in _chunks(columns, schema, size, compiled.known):
         ours = compiled.score(chunk).values
         refused = np.isnan(ours).any(axis=1)
         kept = np.flatnonzero(~refused)
@@ -166,16 +166,22 @@ def _spread(rows: NDArray[np.int64], most: int) -> list[int]:
     return [int(row) for row in rows]
 
 
-def _chunks(columns: Columns, schema: Schema, size: int) -> Iterator[Columns]:
+def _chunks(
+    columns: Columns, schema: Schema, size: int, known: Mapping[str, Sequence[str]]
+) -> Iterator[Columns]:
     """The training rows, then the awkward ones, in bounded pieces."""
     for start in range(0, len(columns), size):
         yield columns.slice(start, min(start + size, len(columns)))
     if len(columns):
-        yield from awkward_rows(columns, schema, size)
+        yield from awkward_rows(columns, schema, size, known)
 
 
-def awkward_rows(columns: Columns, schema: Schema, size: int = 65_536) -> Iterator[Columns]:
+def awkward_rows(
+    columns: Columns, schema: Schema, size: int = 65_536, known: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[Columns]:
     """Copies of a training row, each with one column made awkward, and whole rows of one awkwardness.
+
+    ``known`` are texts that the model knows beside the levels, by column.
 
     Among thousands of columns each is missing alone, and takes some of the other values;
     its neighbours take the others.
@@ -194,7 +200,26 @@ def awkward_rows(columns: Columns, schema: Schema, size: int = 65_536) -> Iterat
         for row, (kind, index, thing) in enumerate(piece):
             (codes if kind == "codes" else numeric)[row, index] = thing
         yield Columns(numeric, codes)
+    if known:
+        yield _known_rows(base, schema, known)
     yield _whole_rows(base)
+
+
+def _known_rows(base: Columns, schema: Schema, known: Mapping[str, Sequence[str]]) -> Columns:
+    """A row for each text that the model knows beside the levels."""
+    texts = [
+        (index, len(feature.levels) + number, text)
+        for index, feature in enumerate(schema.coded)
+        for number, text in enumerate(known.get(feature.name, ()))
+        if text not in ("", *schema.na_values)  # these are missing before any pipeline sees them
+    ]
+    codes = np.repeat(base.codes, len(texts), axis=0)
+    originals = {index: [UNSEEN_TEXT] * len(texts) for index, _, _ in texts}
+    for row, (index, _, text) in enumerate(texts):
+        codes[row, index] = UNSEEN
+        originals[index][row] = text
+    named = tuple(Named(index, code, np.array([row])) for row, (index, code, _) in enumerate(texts))
+    return Columns(np.repeat(base.numeric, len(texts), axis=0), codes, (), originals, named)
 
 
 def _changes(schema: Schema) -> list[tuple[str, int, float]]:

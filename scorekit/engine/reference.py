@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,6 +98,7 @@ class ReferenceEngine:
 
     name = "reference"
     keeps_texts = True
+    known: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def __init__(self, estimator: Any, schema: Schema, *, method: str, outputs: list[int]) -> None:
         self.estimator = estimator

@@ -207,10 +207,10 @@ def gaussian_log_likelihood(
     """
     out = np.empty((len(value), len(mean)), order="F")
     for number in range(len(mean)):
-        squares = value - mean[number]
+        squares = np.ascontiguousarray(value - mean[number])
         squares *= squares
         squares /= variance[number]
-        out[:, number] = log_prior[number] + (log_scale[number] - 0.5 * row_sums(squares)[:, 0])
+        out[:, number] = log_prior[number] + (log_scale[number] - 0.5 * np.add.reduce(squares, axis=1))
     return out
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorekit.engine.columns import Columns
+from scorekit.engine.compile import build
 from scorekit.engine.compiled import CompiledEngine
 from scorekit.engine.lowering import table
 from scorekit.engine.lowering.builder import Builder
@@ -24,8 +25,11 @@ Data = Mapping[str, Sequence[Any]]
 
 def lower(transformer: Any, schema: Schema) -> Program:
     """A program whose result is what the transformer makes."""
-    builder = Builder(schema)
-    return builder.program(builder.matrix(table.transform(builder, transformer, builder.frame())))
+
+    def matrix(builder: Builder) -> int:
+        return builder.matrix(table.transform(builder, transformer, builder.frame()))
+
+    return build(schema, matrix)
 
 
 def fit(transformer: Any, data: Data, target: Sequence[Any] | None = None) -> tuple[Columns, Schema]:
@@ -49,9 +53,9 @@ def assert_same_matrix(
     program = lower(transformer, schema)
     program = Program.from_files(program.to_files())
     engine = CompiledEngine(program, schema)
-    tries = [columns, *awkward_rows(columns, schema)]
+    tries = [columns, *awkward_rows(columns, schema, known=program.known)]
     if fresh is not None:
-        tries.append(decode(fresh, schema))
+        tries.append(decode(fresh, schema, program.known))
     for rows in tries:
         compare(engine, transformer, rows, schema)
     return engine

@@ -68,12 +68,14 @@ def _microseconds(date: dt.datetime) -> int:
 _ARROW = {"category": pa.string(), "text": pa.string(), "timestamp": pa.timestamp("us")}
 
 
-def decode(data: Mapping[str, Sequence[Any]], schema: Schema) -> Columns:
+def decode(
+    data: Mapping[str, Sequence[Any]], schema: Schema, known: Mapping[str, Sequence[str]] | None = None
+) -> Columns:
     arrays = {
         feature.name: pa.array(list(data[feature.name]), _ARROW.get(feature.kind, pa.float64()))
         for feature in schema.features
     }
-    return Decoder(schema, keep_texts=True).batch(pa.record_batch(arrays))
+    return Decoder(schema, keep_texts=True, known=known).batch(pa.record_batch(arrays))
 
 
 def assert_parity(
@@ -92,17 +94,28 @@ def assert_parity(
     """
     schema = schema_of(data, dictionary)
     columns = decode(data, schema)
-    table = frame(columns, schema)
-    estimator.fit(table, target, **fit)
-    probe = np.asarray(getattr(estimator, method)(table.iloc[:2]))
+    estimator.fit(frame(columns, schema), target, **fit)
+    return assert_fitted_parity(estimator, columns, schema, method=method, fresh=fresh)
+
+
+def assert_fitted_parity(
+    estimator: Any,
+    columns: Columns,
+    schema: Schema,
+    *,
+    method: str,
+    fresh: Mapping[str, Sequence[Any]] | None = None,
+) -> CompiledEngine:
+    """Compile what was fitted on ``columns`` and prove it, as ``assert_parity`` does."""
+    probe = np.asarray(getattr(estimator, method)(frame(columns.slice(0, 2), schema)))
     outputs = list(range(probe.shape[1] if probe.ndim == 2 else 1))
     program = compile_estimator(estimator, schema, method=method, outputs=outputs)
     program = type(program).from_files(program.to_files())
     compiled = CompiledEngine(program, schema)
     reference = ReferenceEngine(estimator, schema, method=method, outputs=outputs)
-    tries = [columns] if fresh is None else [columns, decode(fresh, schema)]
-    for rows in tries:
+    tries = [columns] if fresh is None else [columns, decode(fresh, schema, program.known)]
+    for number, rows in enumerate(tries):
         proof = prove(compiled, reference, rows, schema, probability=method == "predict_proba")
         assert proof.holds, proof
-        assert proof.rows > len(outputs)
+        assert number or proof.rows + proof.rejected > len(outputs)
     return compiled

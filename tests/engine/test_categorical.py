@@ -15,6 +15,8 @@ from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, OrdinalEncode
 
 from scorekit.engine.compile import NotLowered
 from scorekit.engine.compiled import CompiledEngine
+from scorekit.engine.reference import frame
+from scorekit.schema import Feature, Schema
 from tests.engine.matrices import Data, assert_same_matrix, fit, lower
 from tests.engine.parity import assert_parity, decode, schema_of
 
@@ -171,6 +173,30 @@ def test_ten_thousand_levels() -> None:
     assert sum(array.nbytes for array in program.arrays.values()) < 1_000_000
 
 
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        OneHotEncoder(categories=[["a", "b", "never"]], handle_unknown="ignore"),
+        OneHotEncoder(categories=[["never", "a", "b"]], drop="first"),
+        OrdinalEncoder(categories=[["never", "b", "a", "?"]]),
+        TargetEncoder(categories=[["a", "b", "never"]], smooth=1.0, cv=2),
+    ],
+    ids=str,
+)
+def test_categories_that_training_did_not_see(encoder: Any) -> None:
+    data = {"c": ["a", "b", "a", "b"]}
+    fresh = {"c": ["never", "a", "new", None, "?", "", "b"]}
+    assert_same_matrix(encoder, data, [0, 1, 1, 0], fresh=fresh)
+
+
+def test_text_of_too_many_levels_is_not_lowered() -> None:
+    schema = Schema(features=(Feature(name="c", kind="text", arrow_type="string", nullable=True),))
+    columns = decode({"c": ["a", "b", "c"]}, schema)
+    encoder = OneHotEncoder(handle_unknown="ignore").fit(frame(columns, schema))
+    with pytest.raises(NotLowered, match="OneHotEncoder: knows texts that are not levels"):
+        lower(encoder, schema)
+
+
 things = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "", " a", "A", "0", "nan", "None"]))
 numbers = st.one_of(st.none(), st.sampled_from([0.0, -0.0, 1.0, 2.0, 1e-300, 1e300]))
 tables = st.lists(st.tuples(things, things, numbers), min_size=3, max_size=25)
@@ -211,13 +237,7 @@ def _widths(transformer: Any, data: Data) -> list[int]:
     ("encoder", "why"),
     [
         (OneHotEncoder(dtype=np.float32), "float32"),
-        (OneHotEncoder(categories=[["a", "b", "never"]], handle_unknown="ignore"), "not levels"),
-        (
-            OrdinalEncoder(
-                categories=[["never", "a", "b"]], handle_unknown="use_encoded_value", unknown_value=-1
-            ),
-            "not levels",
-        ),
+        (OneHotEncoder(categories=[["a", "b", *map(str, range(1001))]]), "not levels"),
     ],
     ids=str,
 )

@@ -128,6 +128,23 @@ def test_a_bad_value_is_that_rows_matter(column: str, value: Any, code: str) -> 
     assert np.array_equal(columns.numeric[[2]], alone.numeric, equal_nan=True)
 
 
+@given(rows_strategy, st.integers(0, 5))
+def test_texts_that_a_model_knows_are_found_in_both_ways_of_reading(
+    rows: list[dict[str, Any]], start: int
+) -> None:
+    known = {"job title": ("new", "b ", "?")}
+    decoder, plain = Decoder(SCHEMA, known=known), Decoder(SCHEMA)
+    read = [decoder.batch(arrow(rows)), decoder.rows(rows)]
+    for columns in read:
+        assert_same(columns, plain.rows(rows))  # to all but the model they are unseen
+        codes = {"a": 0, "b": 1, "ü": 2, "new": 3, "b ": 4, "?": MISSING, "": MISSING, None: MISSING}
+        wanted = [codes[row["job title"]] for row in rows]
+        assert columns.all_codes()[:, 0].tolist() == wanted
+        assert columns.slice(start, len(rows)).all_codes()[:, 0].tolist() == wanted[start:]
+        backwards = np.arange(len(rows))[::-1]
+        assert columns.take(backwards).all_codes()[:, 0].tolist() == wanted[::-1]
+
+
 def test_a_row_that_lacks_a_key_is_flawed_and_its_neighbour_is_not() -> None:
     full = dict.fromkeys(TYPES)
     columns = Decoder(SCHEMA).rows([full, {key: full[key] for key in full if key != "count"}])

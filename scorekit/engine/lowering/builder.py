@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +26,9 @@ from scorekit.engine.lowering.simplify import simplify
 from scorekit.engine.ops import BINDERS, OPS
 from scorekit.engine.program import Program, Step
 from scorekit.schema import UNSEEN_TEXT, Schema
+
+MOST_KNOWN = 1000
+"""Texts of a column that may have codes beside its levels."""
 
 _BEYOND_SINGLE = 2.0**128 - 2.0**103
 """The smallest number that rounds to infinity as float32."""
@@ -105,10 +108,19 @@ class Builder:
     Parameters
     ----------
     schema : Schema
+    known : mapping of str to sequence of str
+        Input column to texts that are none of its levels and have codes all the same.
+
+    Attributes
+    ----------
+    unknown : dict of str to dict of str
+        Texts that the pipeline turned out to know beside those, each once, by column.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, known: Mapping[str, Sequence[str]] | None = None) -> None:
         self.schema = schema
+        self.known = {column: tuple(texts) for column, texts in (known or {}).items()}
+        self.unknown: dict[str, dict[str, None]] = {}
         self._steps: list[Step] = []
         self._arrays: dict[str, NDArray[Any]] = {}
         self._same: dict[Any, int] = {}
@@ -151,7 +163,8 @@ class Builder:
 
     def program(self, result: int) -> Program:
         """The finished program, whose scores are the value ``result``."""
-        return simplify(Program(tuple(self._steps), result, dict(self._arrays)), self._widths)
+        program = Program(tuple(self._steps), result, dict(self._arrays), self.known)
+        return simplify(program, self._widths)
 
     def _array(self, array: NDArray[Any]) -> str:
         name = f"a{len(self._arrays)}"
@@ -165,7 +178,8 @@ class Builder:
         columns: list[Column] = []
         for feature, index in self.schema.each():
             if feature.coded:
-                columns.append(Coded(None, index, (UNSEEN_TEXT, np.nan, *feature.levels)))
+                texts = (*feature.levels, *self.known.get(feature.name, ()))
+                columns.append(Coded(None, index, (UNSEEN_TEXT, np.nan, *texts)))
             else:
                 value = self.step("numeric", columns=list(range(len(self.schema.numeric))))
                 columns.append(Numbers(value, index, index, timestamp=feature.kind == "timestamp"))
@@ -406,6 +420,19 @@ class Builder:
                 self.step("refuse_codes", *inputs, refused=[[column.index, code, name, column.origin]])
 
     # coded columns -------------------------------------------------------------------
+
+    def know(self, column: Coded, texts: Iterable[str]) -> None:
+        """Give texts that the pipeline knows codes of their own, if they have none.
+
+        Without one, such a text would look like any other that training did not see.
+        """
+        if column.value is not None:
+            return
+        feature = self.schema.coded[column.index]
+        strange = [text for text in texts if text not in column.domain]
+        if len(strange) > MOST_KNOWN or (strange and feature.kind != "category"):
+            raise self.not_lowered("knows texts that are not levels of its training data")
+        self.unknown.setdefault(feature.name, {}).update(dict.fromkeys(strange))
 
     def codes(self, columns: Sequence[Coded]) -> int:
         """Number of the value that holds the codes of columns that come from the same value."""

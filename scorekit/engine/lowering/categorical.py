@@ -118,7 +118,7 @@ def _as_codes(builder: Builder, fitted: Any, columns: Sequence[Column]) -> list[
         # columns of objects are not searched for infinity
         made[number] = builder.check([column], nan=True, infinite=categories.dtype.kind == "O")[0]
         if isinstance(column, Coded):
-            _refuse_foreign(fitted, column, categories)
+            builder.know(column, [category for category in categories if isinstance(category, str)])
     places = [number for number, column in enumerate(made) if isinstance(column, Numbers)]
     if places:
         known = [_known_numbers(fitted, fitted.categories_[number]) for number in places]
@@ -133,13 +133,6 @@ def _known_numbers(fitted: Any, categories: NDArray[Any]) -> NDArray[np.float64]
         raise NotLowered(fitted, "knows text where its column holds numbers")
     numbers = np.array([category for category in categories if category is not None], dtype=np.float64)
     return np.unique(numbers[~np.isnan(numbers)])
-
-
-def _refuse_foreign(fitted: Any, column: Coded, categories: NDArray[Any]) -> None:
-    """A category that no code stands for would look like any other unseen string."""
-    known = {category for category in categories if isinstance(category, str)}
-    if known - {thing for thing in column.domain if isinstance(thing, str)}:
-        raise NotLowered(fitted, "knows categories that are not levels of its training data")
 
 
 # Tabulation -------------------------------------------------------------------------

@@ -38,9 +38,8 @@ def _checked(
         raise NotLowered(fitted, "looks for missing values that are neither NaN, a number nor a string")
     if isinstance(fitted.missing_values, str):
         for column in columns:
-            # a string that training did not see would look like any other unseen one
-            if isinstance(column, Coded) and fitted.missing_values not in column.domain:
-                raise NotLowered(fitted, "looks for a string that is not in its training data")
+            if isinstance(column, Coded):
+                builder.know(column, [fitted.missing_values])
     return builder.check(columns, nan=_is_nan(fitted.missing_values), infinite=of_objects)
 
 
@@ -53,6 +52,7 @@ def _imputed(
         raise NotLowered(fitted, "puts text among numbers")
     for k, column in enumerate(columns):
         if isinstance(column, Coded):
+            builder.know(column, [fills[k]] if isinstance(fills[k], str) else [])
             domain = (fills[k] if _is_sought(fitted, thing) else thing for thing in column.domain)
             made[k] = replace(column, domain=tuple(domain))
     sought_nan = _is_nan(fitted.missing_values)

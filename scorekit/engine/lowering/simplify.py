@@ -54,12 +54,14 @@ class _Draft:
         self.steps = list(program.steps)
         self.result = program.result
         self.arrays = dict(program.arrays)
+        self.known = program.known
         self.widths = widths
         self._next = 1 + max((step.output for step in self.steps), default=-1)
 
     def program(self) -> Program:
         read = {name for step in self.steps for name in step.arrays.values()}
-        return Program(tuple(self.steps), self.result, {n: a for n, a in self.arrays.items() if n in read})
+        arrays = {name: array for name, array in self.arrays.items() if name in read}
+        return Program(tuple(self.steps), self.result, arrays, self.known)
 
     def fold_linear(self) -> None:
         made = {step.output: step for step in self.steps}
