@@ -131,7 +131,7 @@ def test_a_file_that_goes_away_is_missed_when_it_is_opened(folder: Path) -> None
 NOBODY = textwrap.dedent("""
     import os, sys
     from scorekit.errors import UsageError
-    from scorekit.tables import find, open_table
+    from scorekit.tables import csv_files, find, open_table, parquet
 
     os.chdir(sys.argv[1])
     if os.geteuid() == 0:
