@@ -154,7 +154,7 @@ def test_what_may_not_be_read_is_named(folder: Path) -> None:
     inputs = ["b.csv", "a.parquet", "deep", "deep/x.csv", "."]
     done = subprocess.run([sys.executable, "-c", NOBODY, folder, *inputs], capture_output=True, text=True)
     (folder / "deep").chmod(0o755)
-    assert done.stdout.splitlines() == [f"{name}: may not be read" for name in [*inputs[:-1], "deep"]], (
+    assert done.stdout.splitlines() == [f"{name}: may not be read" for name in [*inputs[:-1], "./deep"]], (
         done.stderr
     )
 
