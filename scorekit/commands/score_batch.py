@@ -19,9 +19,7 @@ from scorekit.commands.options import (
 def score_batch(
     inputs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="INPUT", help="Parquet, CSV, JSON lines or Arrow; globs, folders, s3://, -."
-        ),
+        typer.Argument(metavar="INPUT", help="Parquet, CSV, JSON lines or Arrow; globs, folders, s3://, -."),
     ],
     *,
     output: Annotated[
