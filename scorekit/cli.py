@@ -247,7 +247,17 @@ class Stopped(BaseException):
     """SIGTERM arrived; unwinds like an interrupt, so that nothing half is left."""
 
 
+STOPS_WITHIN = 8.0
+"""Seconds to unwind in after SIGTERM. What is killed leaves nothing half either."""
+
+
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Unwind; and end all the same, should the moment have left a lock that everything waits for."""
+    import threading
+
+    last = threading.Timer(STOPS_WITHIN, os._exit, [143])
+    last.daemon = True
+    last.start()
     raise Stopped
 
 

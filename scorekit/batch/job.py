@@ -238,8 +238,9 @@ class _Run:
             return False
         made = find([self._job.target], format=self._job.format)[0].modified
         published = dt.datetime.fromisoformat(self._model.manifest.created)
+        # a store of objects tells the time in whole seconds
         return made is not None and all(
-            moment is not None and moment <= made
+            moment is not None and moment.replace(microsecond=0) <= made
             for moment in (published, *(source.modified for source in self._job.sources))
         )
 

@@ -288,3 +288,18 @@ def _read_terminal(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # nobody writes to it any more
         return b""
+
+
+def test_a_run_that_is_stopped_ends_though_something_holds_on() -> None:
+    code = (
+        "import threading\nfrom scorekit import cli\n"
+        "def run(*_):\n"
+        "    try:\n        print('running', flush=True); threading.Event().wait()\n"
+        "    finally:\n        threading.Event().wait()\n"
+        "cli.load_command, cli.STOPS_WITHIN = run, 0.2\ncli.main(['doctor'])"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+        process.terminate()
+        assert process.wait(timeout=60) == 143
