@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from scorekit.engine.lowering import table
-from scorekit.engine.lowering.builder import Builder, NotLowered
+from scorekit.engine.lowering.builder import Builder
+from scorekit.engine.lowering.values import NotLowered
 from scorekit.engine.program import Program
 from scorekit.schema import Schema
 

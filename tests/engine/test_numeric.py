@@ -27,6 +27,7 @@ from sklearn.preprocessing import (
 from scorekit.engine.compile import NotLowered
 from scorekit.engine.compiled import CompiledEngine
 from scorekit.engine.dates import DateParts
+from scorekit.engine.numeric_ops import FUNCTIONS
 from tests.engine.matrices import Data, assert_same_matrix, compare, fit, lower
 from tests.engine.parity import decode, schema_of
 
@@ -77,6 +78,13 @@ ROWS_WITH_NAN: list[Any] = [
 @pytest.mark.parametrize("transformer", ROWS_WITH_NAN, ids=repr)
 def test_transformers_that_let_missing_values_through(transformer: Any) -> None:
     assert_same_matrix(transformer, numbers(), fresh=numbers(50, missing=0.5, seed=1))
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_functions_of_numpy(name: str) -> None:
+    data = {**numbers(40), "unit": np.linspace(-1, 1, 40).tolist()}
+    fresh = {column: [None, 0.0, -0.0, 0.5, -7.25, 800.0, np.inf, -np.inf, 5e-324] for column in data}
+    assert_same_matrix(FunctionTransformer(getattr(np, name)), data, fresh=fresh)
 
 
 NUMBERS_ONLY: list[Any] = [

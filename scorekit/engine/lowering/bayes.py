@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from scorekit.engine.lowering.builder import Builder, Column
+from scorekit.engine.lowering.builder import Builder
 from scorekit.engine.lowering.linear import no_such_scores
+from scorekit.engine.lowering.values import Column
 
 
 def gaussian_nb(builder: Builder, fitted: Any, columns: Sequence[Column], method: str) -> int:

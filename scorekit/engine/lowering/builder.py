@@ -1,13 +1,4 @@
-"""What is known of values while a pipeline is being lowered.
-
-A transformer's input is a list of columns. A column is either *numbers*, one
-column of a matrix that a step makes, or *coded*: a finite set of possible
-objects, one for each code, known in full while compiling. Whatever a pipeline
-does to a coded column (impute, encode, pool rare levels) is therefore done here,
-once for each possible object; what remains at scoring is one look-up. The objects
-of a coded column stay what the reference pipeline would see: strings, or NaN for
-missing, and after an encoder numbers.
-"""
+"""Collecting the steps and arrays of a program while a pipeline is being lowered."""
 
 from __future__ import annotations
 
@@ -16,13 +7,14 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scorekit.engine.lowering.simplify import simplify
+from scorekit.engine.lowering.values import Coded, Column, NotLowered, Numbers, runs
 from scorekit.engine.ops import BINDERS, OPS
 from scorekit.engine.program import Program, Step
 from scorekit.schema import UNSEEN_TEXT, Schema
@@ -32,74 +24,6 @@ MOST_KNOWN = 1000
 
 _BEYOND_SINGLE = 2.0**128 - 2.0**103
 """The smallest number that rounds to infinity as float32."""
-
-
-class NotLowered(Exception):
-    """A step that has no compiled form.
-
-    Parameters
-    ----------
-    step : str or object
-        The class that stands in the way, e.g. ``"SVC"``, or an object of it.
-    why : str
-    """
-
-    def __init__(self, step: object, why: str) -> None:
-        self.step = step if isinstance(step, str) else type(step).__name__
-        self.why = why
-        super().__init__(f"{self.step}: {why}")
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """One column of a matrix made by a step.
-
-    Attributes
-    ----------
-    value : int
-        Number of the value.
-    index : int
-        Column within it.
-    origin : int
-        Column of ``Columns.numeric`` it came from alone, else -1.
-    nan, infinite : bool
-        Whether it can still be NaN or infinite.
-    timestamp : bool
-        Whether the reference pipeline sees ``datetime64`` here. Only ``DateParts``
-        reads that as the number it is; other transformers each have their own idea.
-    """
-
-    value: int
-    index: int
-    origin: int = -1
-    nan: bool = True
-    infinite: bool = True
-    timestamp: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Coded:
-    """A column with finitely many possible objects.
-
-    Attributes
-    ----------
-    value : int or None
-        Number of the value that holds the codes, None for the decoded codes.
-    index : int
-        Column within it.
-    domain : tuple of object
-        The object for each code: unseen, missing, level 0, level 1, ….
-    origin : int
-        Column of ``Columns.numeric`` the codes were made from, else -1.
-    """
-
-    value: int | None
-    index: int
-    domain: tuple[Any, ...]
-    origin: int = -1
-
-
-Column = Numbers | Coded
 
 
 class Builder:
@@ -195,7 +119,7 @@ class Builder:
             raise (
                 NotLowered(step, "has no input columns") if step else self.not_lowered("has no input columns")
             )
-        parts = [self._part(run) for run in _runs(columns)]
+        parts = [self._part(run) for run in runs(columns)]
         if len(parts) == 1:
             return parts[0]
         value = self.step("concat", *parts)
@@ -511,22 +435,6 @@ class Builder:
             Coded(value, index, (_another(numbers), np.nan, *map(float, numbers)), column.origin)
             for index, (column, numbers) in enumerate(zip(columns, known, strict=True))
         ]
-
-
-def same_source(columns: Sequence[Coded]) -> list[list[Coded]]:
-    """Neighbours whose codes come from the same value, together."""
-    return [[column for column in run if isinstance(column, Coded)] for run in _runs(columns)]
-
-
-def _runs(columns: Sequence[Column]) -> list[list[Column]]:
-    """Neighbours that come from the same value, together."""
-    runs: list[list[Column]] = []
-    for column in columns:
-        if runs and type(runs[-1][0]) is type(column) and runs[-1][0].value == column.value:
-            runs[-1].append(column)
-        else:
-            runs.append([column])
-    return runs
 
 
 def _identity(

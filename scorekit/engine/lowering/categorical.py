@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scorekit.engine.lowering.builder import Builder, Coded, Column, NotLowered, Numbers, same_source
+from scorekit.engine.lowering.builder import Builder
+from scorekit.engine.lowering.values import Coded, Column, NotLowered, Numbers, same_source
 
 Objects = list[NDArray[Any]]
 """One array a column, all of the same length."""

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from scorekit.engine.lowering import table
-from scorekit.engine.lowering.builder import Builder, Column
+from scorekit.engine.lowering.builder import Builder
+from scorekit.engine.lowering.values import Column
 
 
 def inverse_transform(builder: Builder, fitted: Any, columns: Sequence[Column]) -> tuple[Column, ...]:

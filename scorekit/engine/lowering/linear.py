@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from scorekit.engine.lowering.builder import Builder, Column
+from scorekit.engine.lowering.builder import Builder
+from scorekit.engine.lowering.values import Column
 
 
 def linear_regressor(builder: Builder, fitted: Any, columns: Sequence[Column], method: str) -> int:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from scorekit.engine.lowering import table
-from scorekit.engine.lowering.builder import Builder, Coded, Column
+from scorekit.engine.lowering.builder import Builder
 from scorekit.engine.lowering.inverse import inverse_transform
 from scorekit.engine.lowering.linear import no_such_scores
+from scorekit.engine.lowering.values import Coded, Column
 
 # One estimator inside ---------------------------------------------------------------
 

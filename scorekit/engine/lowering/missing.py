@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from scorekit.engine.lowering.builder import Builder, Coded, Column, NotLowered, Numbers
+from scorekit.engine.lowering.builder import Builder
+from scorekit.engine.lowering.values import Coded, Column, NotLowered, Numbers
 
 
 def simple_imputer(builder: Builder, fitted: Any, columns: Sequence[Column]) -> tuple[Column, ...]:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scorekit.engine.lowering.builder import Builder, Coded, Column, NotLowered, Numbers
+from scorekit.engine.lowering.builder import Builder
 from scorekit.engine.lowering.categorical import hot_columns
+from scorekit.engine.lowering.values import Coded, Column, NotLowered, Numbers
 from scorekit.engine.numeric_ops import DATE_PARTS, FUNCTIONS
 
 # Scalers ----------------------------------------------------------------------------

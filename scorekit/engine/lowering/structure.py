@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from scorekit.engine.lowering import table
-from scorekit.engine.lowering.builder import Builder, Column
+from scorekit.engine.lowering.builder import Builder
+from scorekit.engine.lowering.values import Column
 
 
 def pipeline(builder: Builder, fitted: Any, columns: Sequence[Column]) -> tuple[Column, ...]:

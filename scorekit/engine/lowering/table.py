@@ -21,7 +21,8 @@ from importlib import import_module
 from itertools import takewhile
 from typing import Any
 
-from scorekit.engine.lowering.builder import Builder, Column, NotLowered
+from scorekit.engine.lowering.builder import Builder
+from scorekit.engine.lowering.values import Column, NotLowered
 
 TRANSFORMERS: dict[str, str] = {
     # class, without its private modules -> module and function

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scorekit.engine.lowering.builder import NotLowered
+from scorekit.engine.lowering.values import NotLowered
 
 LEAF = 0xFFFF
 """Column number that marks a leaf, whose ``child`` is a row of ``values``."""

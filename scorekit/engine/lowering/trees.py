@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorekit.engine.lowering import table
-from scorekit.engine.lowering.builder import Builder, Coded, Column, NotLowered
+from scorekit.engine.lowering.builder import Builder
 from scorekit.engine.lowering.tree_layout import Tree, layout
+from scorekit.engine.lowering.values import Coded, Column, NotLowered
 
 _NO_ROWS = np.zeros((0, 0))
 
