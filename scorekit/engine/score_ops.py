@@ -1,8 +1,8 @@
 """Ops of models: from a matrix to decisions, from decisions to probabilities.
 
-Sums over columns are made in column order, never by BLAS or by NumPy's pairwise
-reduction, whose order depends on how many rows there are: a row has the same score
-alone, in a block, and at the end of one.
+Sums over columns are made in column order, never by BLAS or by a reduction of NumPy's
+whose order depends on how many rows there are: a row has the same score alone, in a
+block, and at the end of one.
 """
 
 from __future__ import annotations
@@ -207,6 +207,8 @@ def gaussian_log_likelihood(
     """
     out = np.empty((len(value), len(mean)), order="F")
     for number in range(len(mean)):
+        # row by row in memory, so that NumPy adds each row in pairs as scikit-learn mostly has it:
+        # of log likelihoods in the thousands the last bits are what small probabilities are made of
         squares = np.ascontiguousarray(value - mean[number])
         squares *= squares
         squares /= variance[number]
