@@ -263,6 +263,18 @@ def test_a_file_that_is_no_csv_is_refused_with_its_line(
     assert caught.value.message.startswith(str(tmp_path / "rows.csv"))
 
 
+@pytest.mark.parametrize("block", [1, 1000])
+def test_lines_are_counted_below_a_header_of_several(block: int, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b'\n"a\nb","c\r\nd"\n1,2\n\n3\n')
+    with pytest.MonkeyPatch.context() as patch:
+        small_blocks(patch, block)
+        with closing(open_table(source(path), columns=None, types={})) as reader:
+            bad = [bad for batch in reader.batches() for bad in batch.bad]
+    assert reader.names == ("a\nb", "c\r\nd")
+    assert [(one.row, one.line) for one in bad] == [(1, 7)]
+
+
 def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="column name 'n' stands more than once") as caught:
         read(tmp_path / "rows.csv", b"n,c,n\n1,2,3\n")

@@ -268,6 +268,20 @@ def test_a_bad_line_is_a_row_of_nulls_and_its_neighbours_are_unharmed(
     assert rest.bad == tuple(bad for bad in got.bad if bad.row >= skip)
 
 
+def test_objects_do_not_make_up_for_lines_that_are_none(tmp_path: Path) -> None:
+    """As many objects as lines, but not one on each."""
+    got = read(tmp_path / "rows.jsonl", FULL + b'{"n": 1}{"n": 2}\n{"n":\n3}\n{"n": 4}\n')
+    assert [bad.row for bad in got.bad] == [1, 2, 3]
+    assert got.columns.numeric[4, 0] == 4
+
+
+@pytest.mark.parametrize("block", [1, 10_000])
+def test_a_number_among_categories_is_what_python_writes(block: int, tmp_path: Path) -> None:
+    lines = [b'{"c.c": 2.50}', b'{"c.c": 25e-1}', b'{"c.c": 1}', b'{"c.c": "2.50"}', b'{"c.c": true}']
+    got = read(tmp_path / "rows.jsonl", FULL + b"\n".join(lines), block=block)
+    assert got.columns.codes[1:, 0].tolist() == [1, 1, 0, -2, 3]
+
+
 def test_what_is_wrong_is_said_without_the_values(tmp_path: Path) -> None:
     got = read(
         tmp_path / "rows.jsonl", FULL + b'{"n": secret}\n"secret"\n{"t": "secret\xff"}\n' + KINDS[-5].text

@@ -484,6 +484,13 @@ def test_a_table_of_csv_and_json_together_has_its_dates(tmp_path: Path) -> None:
     assert read(one, two).column("x").to_pylist() == [dt.date(2024, 1, 1), dt.date(2024, 1, 2)]
 
 
+def test_space_around_a_date_is_no_part_of_it_in_any_format(tmp_path: Path) -> None:
+    one = text(tmp_path, "x,n", " 2024-01-01 ,1")
+    two = text(tmp_path, '{"x": " 2024-01-01 ", "n": 1}', name="x.jsonl")
+    assert read(two).equals(read(one))
+    assert read(one).column("x").to_pylist() == [dt.date(2024, 1, 1)]
+
+
 def test_nested_columns_do_not_keep_a_table_from_being_read(tmp_path: Path) -> None:
     one = parquet(tmp_path, "a.parquet", pa.array([[1]]))
     two = parquet(tmp_path, "b.parquet", pa.array([{"a": "x"}]))
