@@ -376,6 +376,8 @@ def tables(draw: st.DrawFn) -> tuple[Table, list[int], Table]:
     rows = draw(st.integers(12, 40))
     names = "abc"[: draw(st.integers(1, 3))]
     data = {name: draw(st.lists(VALUES, min_size=rows, max_size=rows)) for name in names}
+    for values in data.values():
+        values[0] = values[0] or 0.0  # histogram boosting cannot be fitted on a column without any number
     goal = draw(st.lists(st.integers(0, 2), min_size=rows, max_size=rows))
     goal[:3] = [0, 1, 2]
     fresh = {name: draw(st.lists(ANY_VALUES, min_size=8, max_size=8)) for name in names}
