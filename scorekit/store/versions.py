@@ -243,7 +243,13 @@ class Store(Contents):
         return self.alias(name, alias).history
 
     def _move(self, name: str, alias: str, move: AliasEntry) -> AliasRecord:
-        return self._change(name, alias, lambda record: record.moved(move) if record else aliases.new(move))
+        def moved(record: AliasRecord | None) -> AliasRecord:
+            # nobody pointed it anywhere before: not even the first version's publisher, if this is that one
+            if record is None or (not record.history and record.version == move.to_version):
+                return aliases.new(move)
+            return record.moved(move)
+
+        return self._change(name, alias, moved)
 
     def _change(
         self, name: str, alias: str, change: Callable[[AliasRecord | None], AliasRecord]

@@ -1,8 +1,9 @@
 """A process of its own that works on a store: one JSON request a line, one answer a line.
 
-``worker.py URI`` answers requests. ``worker.py URI crash STEP`` publishes to ``URI/1``, ``URI/2``, …
-in children that are killed at the first, second, … line of the store's code they run, or at
-every ``STEP``th.
+``worker.py URI`` answers requests, of the store at ``URI`` unless they name another below it.
+``worker.py URI crash STEP`` publishes to ``URI/1``, ``URI/2``, … in children that are killed at the
+first, second, … line of the store's code they run, or at every ``STEP``th. ``worker.py URI doomed``
+does so where and at the line that each request says.
 """
 
 from __future__ import annotations
@@ -36,13 +37,23 @@ def answer(store: Store, request: dict[str, Any]) -> Any:
         return store.promote(ref, request["alias"], by=who, why=request["why"]).version
     if request["do"] == "rollback":
         return store.rollback(name, request["alias"], by=who, why=request["why"]).version
+    if request["do"] == "versions":
+        return store.versions(name)
+    if request["do"] == "verify":
+        return store.verify(Ref(name, request["version"])).problems
+    if request["do"] == "aliases":
+        return {alias: record.version for alias, record in store.aliases(name).items()}
+    if request["do"] == "history":
+        moves = store.history(name, request["alias"])
+        return [[move.from_version, move.to_version, move.why] for move in moves]
     return store.manifest(store.resolve(f"{name}@{request['alias']}")).version
 
 
-def serve(store: Store) -> None:
+def serve(uri: str) -> None:
     for line in sys.stdin:
+        request = json.loads(line)
         try:
-            said = {"ok": answer(store, json.loads(line))}
+            said = {"ok": answer(Store.open(f"{uri}{request.get('below', '')}"), request)}
         except ScorekitError as error:
             said = {"error": error.code, "message": error.message}
         print(json.dumps(said), flush=True)
@@ -53,17 +64,28 @@ def crash(uri: str, step: int) -> None:
     moment = 0
     while True:
         moment += 1
-        child = os.fork()
-        if child == 0:
-            _die_at_line(1 + (moment - 1) * step)
-            store = Store.open(f"{uri}/{moment}")
-            store.publish(example.manifest(), example.files("doomed"), by="doomed", alias="challenger")
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        finished = os.waitstatus_to_exitcode(status) == 0
+        finished = _published(f"{uri}/{moment}", 1 + (moment - 1) * step, "challenger")
         print("finished" if finished else "killed", flush=True)
         if finished or not sys.stdin.readline():
             return
+
+
+def doom(uri: str) -> None:
+    for line in sys.stdin:
+        request = json.loads(line)
+        finished = _published(f"{uri}{request['below']}", request["moment"], request["alias"])
+        print(json.dumps({"ok": finished}), flush=True)
+
+
+def _published(uri: str, moment: int, alias: str | None) -> bool:
+    """Publish in a child that is killed at a line, and say whether it came to the end before."""
+    child = os.fork()
+    if child == 0:
+        _die_at_line(moment)
+        Store.open(uri).publish(example.manifest(), example.files("doomed"), by="doomed", alias=alias)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) == 0
 
 
 def _die_at_line(moment: int) -> None:
@@ -85,5 +107,7 @@ def _die_at_line(moment: int) -> None:
 if __name__ == "__main__":
     if sys.argv[2:3] == ["crash"]:
         crash(sys.argv[1], int(sys.argv[3]))
+    elif sys.argv[2:3] == ["doomed"]:
+        doom(sys.argv[1])
     else:
-        serve(Store.open(sys.argv[1]))
+        serve(sys.argv[1])
