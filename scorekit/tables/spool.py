@@ -9,14 +9,25 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from scorekit.tables.sources import STDIN, Source, unreadable
+from scorekit.tables.targets import explained
 
 
 def seekable(source: Source) -> BinaryIO | pa.NativeFile:
-    """A source as a file that can seek; what comes on standard input is copied to one without a name."""
+    """A source as a file that can seek; what comes on standard input is copied to one without a name.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or it may not be read.
+    Unreachable
+        If there is no space for the copy.
+    """
     if source.uri == STDIN:
-        copy = tempfile.TemporaryFile()  # noqa: SIM115  # the reader closes it
-        shutil.copyfileobj(source.open(), copy, 1 << 20)
-        copy.seek(0)
+        given = source.open()
+        with explained(tempfile.gettempdir()):
+            copy = tempfile.TemporaryFile()  # noqa: SIM115  # the reader closes it
+            shutil.copyfileobj(given, copy, 1 << 20)
+            copy.seek(0)
         return copy
     if not source.local:
         return source.open()

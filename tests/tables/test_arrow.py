@@ -133,6 +133,16 @@ def test_text_that_is_not_utf8_is_named(tmp_path: Path) -> None:
         assert read(tmp_path / "x.arrow", content, columns=["n"])
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_one_batch_is_in_memory_at_a_time(stream: bool, tmp_path: Path) -> None:
+    path = tmp_path / "x.arrow"
+    path.write_bytes(written(pa.table({"x": pa.array(range(500_000))}), stream=stream, most=10_000))
+    before = pa.total_allocated_bytes()
+    with closing(open_table(source(path), columns=None, types={})) as reader:
+        most = max(pa.total_allocated_bytes() - before for _ in reader.batches())
+    assert most < path.stat().st_size / 10
+
+
 def test_a_stream_through_a_pipe_is_read_as_it_comes(tmp_path: Path) -> None:
     """The first rows are there before the last are written."""
     program = textwrap.dedent("""

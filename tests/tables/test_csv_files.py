@@ -413,14 +413,16 @@ def test_any_bytes_are_rows_or_a_refusal_wherever_a_block_ends(
 # Memory -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("odd", [b"", b'1,"x"y,z\n'])
+@pytest.mark.parametrize(("ending", "odd"), [("csv", b""), ("csv.gz", b""), ("csv", b'1,"x"y,z\n')])
 def test_a_file_of_many_blocks_is_never_in_memory_as_a_whole(
-    odd: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ending: str, odd: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small_blocks(monkeypatch, 1 << 14)
-    path = tmp_path / "rows.csv"
+    small_blocks(monkeypatch, 1 << 13)
+    path = tmp_path / f"rows.{ending}"
     most = []
     for blocks in (10, 60):
-        path.write_bytes(HEADER + (b'1.5,a,"some text"\n' * 500 + odd) * blocks)
+        content = HEADER + (b'1.5,a,"some text"\n' * 250 + odd) * blocks
+        path.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+        del content
         most.append(most_memory(path, {"n": "numeric"}))
     assert most[1] < 1.5 * most[0]
