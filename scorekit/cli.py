@@ -170,9 +170,6 @@ def _log_format(value: LogFormat) -> LogFormat:
     return value
 
 
-_PANEL = "Everywhere"
-
-
 def _everywhere(
     *,
     config_file: Annotated[

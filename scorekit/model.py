@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from scorekit.engine.compiled import CompiledEngine
 from scorekit.engine.program import ARRAYS_FILE, STRUCTURE_FILE, Program
-from scorekit.errors import VersionMismatch
+from scorekit.errors import SchemaError, UsageError, VersionMismatch
 from scorekit.scoring import Engine, Scorer, output_columns, output_fields, output_rows
 from scorekit.store.manifest import COMPILED_DIR, ESTIMATOR_FILE, Manifest
 
@@ -59,8 +59,7 @@ class Model:
             return self._table(data)
         if isinstance(data, pa.RecordBatch):
             return self._table(pa.Table.from_batches([data]))
-        scored = self._table(pa.Table.from_pandas(data, preserve_index=False)).to_pandas()
-        return scored.set_index(data.index)
+        return self._table(_from_pandas(data)).to_pandas().set_index(data.index)
 
     def score_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Score one record.
@@ -85,6 +84,34 @@ class Model:
             for batch in table.to_batches(max_chunksize=65_536)
         ]
         return pa.Table.from_batches(batches, schema=schema)
+
+
+def _from_pandas(frame: Any) -> pa.Table:
+    """A data frame as Arrow; a column of this and that as text, so that each row is judged by itself.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    SchemaError
+        If a name stands for two columns.
+    """
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise UsageError(f"cannot score a {type(frame).__name__}: give a table or a data frame")
+    if not frame.columns.is_unique:
+        raise SchemaError("the data frame has two columns of one name", code="duplicate_column")
+    return pa.table({str(name): _column(frame[name]) for name in frame.columns})
+
+
+def _column(series: Any) -> Any:
+    try:
+        return pa.Array.from_pandas(series)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array(
+            [None if missing else str(value) for value, missing in zip(series, series.isna(), strict=True)]
+        )
 
 
 def load(reference: str | None = None, *, store: str | None = None, allow_mismatch: bool = False) -> Model:

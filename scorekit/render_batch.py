@@ -12,9 +12,10 @@ WORST = 5
 
 
 def show(result: BatchResult, *, as_json: bool) -> None:
-    """Show a summary on stderr, or one JSON object on stdout."""
+    """Show a summary on stderr, or one JSON object on stdout, which has to be free for it."""
     if as_json:
-        terminal.answer_json(to_json(result))
+        taken = any(output.target == "-" for output in result.outputs)
+        terminal.answer_json(to_json(result), beside_data=taken)
         return
     for output in result.outputs:
         terminal.show(*_lines(result, output))

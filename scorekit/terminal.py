@@ -7,6 +7,7 @@ person looks. What is written follows ``--quiet``, ``--verbose`` and ``--log-for
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
@@ -38,6 +39,14 @@ def escape(text: str) -> str:
 def plain(markup: str) -> str:
     """What markup says, without its colours."""
     return _MARKUP.sub(lambda found: "[" if found[0] == "\\[" else "", markup)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 class Terminal:
@@ -84,10 +93,17 @@ class Terminal:
         with _stdout() as stdout:
             stdout.write(content)
 
-    def answer_json(self, content: dict[str, Any]) -> None:
-        """Write one JSON object with its format version to stdout."""
+    def answer_json(self, content: dict[str, Any], *, beside_data: bool = False) -> None:
+        """Write one JSON object with its format version to stdout, or to stderr where stdout holds data.
+
+        What is no finite number is ``null``, for JSON has no word for it.
+        """
+        line = json.dumps(_finite({"format_version": JSON_FORMAT_VERSION, **content}), allow_nan=False)
+        if beside_data:
+            sys.stderr.write(line + "\n")
+            return
         with _stdout() as stdout:
-            stdout.write(json.dumps({"format_version": JSON_FORMAT_VERSION, **content}) + "\n")
+            stdout.write(line + "\n")
 
     def log(self, event: str, text: str, **fields: Any) -> None:
         """Write a line of log: text for people, JSON for programs."""

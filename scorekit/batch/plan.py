@@ -90,8 +90,9 @@ def plan(
         format_named(file_format)
     sources = tuple(source for given in inputs for source in find([given], format=_asked(given, file_format)))
     refuse_twice(sources)
-    target = output if output is not None else _beside(inputs)
-    if _is_folder(target, inputs):
+    folders = [given for given in inputs if _names_folder(given, sources)]
+    target = output if output is not None else _beside(inputs, folders)
+    if _is_folder(target, folders):
         _refuse_inside(target, inputs)
         made = _into_folder(sources, target.rstrip("/"), errors_file)
     else:
@@ -106,24 +107,29 @@ def _asked(given: str, file_format: str | None) -> str | None:
     return None if format_of(given) else file_format
 
 
-def _beside(inputs: Sequence[str]) -> str:
+def _names_folder(given: str, sources: Sequence[Source]) -> bool:
+    """Whether an input is a folder or a prefix, not a table of its own."""
+    if "://" in given:
+        return not any(sign in given for sign in "*?[") and all(source.uri != given for source in sources)
+    return Path(given).is_dir()
+
+
+def _beside(inputs: Sequence[str], folders: Sequence[str]) -> str:
     if len(inputs) > 1 or any(sign in inputs[0] for sign in "*?["):
         raise UsageError("several inputs need an output", hint="name a file or a folder with -o")
     only = inputs[0]
     if only == STDIO:
         return STDIO
     path = only.rstrip("/")
-    if Path(path).is_dir() or only.endswith("/"):
+    if folders:
         return f"{path}.scores/"
     folder, _, name = path.rpartition("/")
     stem, dot, ending = name.partition(".")
     return f"{folder}{'/' if folder or path.startswith('/') else ''}{stem}.scores{dot}{ending}"
 
 
-def _is_folder(target: str, inputs: Sequence[str]) -> bool:
-    if target == STDIO:
-        return False
-    return target.endswith("/") or Path(target).is_dir() or any(Path(name).is_dir() for name in inputs)
+def _is_folder(target: str, folders: Sequence[str]) -> bool:
+    return target != STDIO and (target.endswith("/") or Path(target).is_dir() or bool(folders))
 
 
 def _refuse_inside(target: str, inputs: Sequence[str]) -> None:

@@ -49,11 +49,10 @@ class Carried:
     ids : sequence of str
     passthrough : sequence of str or "all"
     model : Model
-        Its recipe says which id columns there were in training, its manifest of what type.
+        Its recipe says which id columns there were in training.
     """
 
     def __init__(self, ids: Sequence[str], passthrough: Sequence[str], model: Model) -> None:
-        self._types = {column.name: column.arrow_type for column in model.manifest.carried}
         self._known = tuple(model.manifest.recipe.get("id_columns", ()))
         self._everything = "all" in passthrough
         self._asked = tuple(dict.fromkeys((*ids, *(name for name in passthrough if name != "all"))))
@@ -101,19 +100,11 @@ class Carried:
         return self._ids or tuple(name for name in names if name in self._known)
 
     def arrays(self, rows: pa.RecordBatch, names: Sequence[str]) -> list[pa.Array]:
-        """The carried columns as they are written: plain, ids in the type of training."""
-        return [self._plain(name, rows.column(name)) for name in names]
-
-    def _plain(self, name: str, array: pa.Array) -> pa.Array:
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
-        wanted = self._types.get(name)
-        if wanted is None or str(array.type) == wanted or not pa.types.is_string(array.type):
-            return array
-        try:
-            return array.cast(pa.type_for_alias(wanted))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError):
-            return array
+        """The carried columns as they stand in the input: an id ``007`` stays one."""
+        arrays = (rows.column(name) for name in names)
+        return [
+            array.dictionary_decode() if pa.types.is_dictionary(array.type) else array for array in arrays
+        ]
 
 
 def scored_chunks(

@@ -134,7 +134,7 @@ def trusted_keys() -> Keys | None:
         trust that cannot be read is not "trust everything".
     """
     configured = os.environ.get(TRUST_VARIABLE)
-    if not configured:
+    if configured is None:
         return None
     _require_cryptography()
     keys = [

@@ -209,14 +209,22 @@ class Store(Contents):
             As ``manifest`` has it.
         """
         check_alias(alias)
-        self.manifest(ref)
+        self._require_whole(ref)
         return self._move(ref.name, alias, aliases.entry(ref.version, by=by, why=why))
 
+    def _require_whole(self, ref: Ref) -> None:
+        """Refuse a version that scoring would refuse, before anything points at it."""
+        manifest = self.manifest(ref)
+        for path in manifest.files:
+            self.read(ref, manifest, path)
+
     def rollback(self, name: str, alias: str = CHAMPION, *, by: str, why: str = "") -> AliasRecord:
-        """Point an alias at the version it pointed at before; twice is there and back.
+        """Point an alias at the version it pointed at before, which has to hold; twice is there and back.
 
         Raises
         ------
+        TamperedError, VersionMismatch
+            If the version does not hold.
         ModelError
             If it never pointed at another version.
         ModelNotFound
@@ -227,7 +235,7 @@ class Store(Contents):
 
         def back(record: AliasRecord | None) -> AliasRecord:
             changed = aliases.rolled_back(record or current, move, f"{name}@{alias}")
-            self._manifest_bytes(Ref(name, changed.version))
+            self._require_whole(Ref(name, changed.version))
             return changed
 
         return self._change(name, alias, back)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from scorekit import s3
@@ -20,7 +22,15 @@ READ_AHEAD = 4 << 20
 
 
 def open_store(bucket: str) -> ObjectStore:
-    """The store of a bucket, with the credentials and the endpoint that versions are reached by."""
+    """The store of a bucket, with the credentials and the endpoint that versions are reached by.
+
+    It is kept while the environment stays the same: a role is assumed once, not for every object.
+    """
+    return _kept(bucket, tuple(sorted(pair for pair in os.environ.items() if "AWS_" in pair[0])))
+
+
+@lru_cache(maxsize=16)
+def _kept(bucket: str, environment: tuple[tuple[str, str], ...]) -> ObjectStore:  # noqa: ARG001 - the key
     return s3.connect(bucket)
 
 

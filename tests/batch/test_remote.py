@@ -107,3 +107,16 @@ def test_training_reads_objects_and_versions_live_beside_them(bucket: str, tmp_p
     assert done.manifest.training.files[0].uri == uri
     result = score_files([uri], f"s3://{bucket}/data/out.parquet", store=f"s3://{bucket}/models")
     assert result.rows == 300
+
+
+def test_a_prefix_is_a_folder_with_or_without_its_slash_and_its_bucket_is_connected_to_once(
+    bank: Bank, rows: pa.Table, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        put(f"s3://{bucket}/in/{name}.parquet", write(rows.slice(0, 50), tmp_path / f"{name}.parquet"))
+    monkeypatch.setenv("SCOREKIT_AWS_SESSION_NAME", "a session of its own")
+    made: list[str] = []
+    monkeypatch.setattr("scorekit.s3.connect", lambda uri: made.append(uri) or connect(uri))
+    assert score_files([f"s3://{bucket}/in"], store=str(bank.store)).rows == 150
+    assert names(f"s3://{bucket}/in.scores") == ["_SUCCESS", "a.parquet", "b.parquet", "c.parquet"]
+    assert made == [f"s3://{bucket}"]

@@ -196,3 +196,10 @@ def test_what_is_no_private_key(tmp_path: Path, key: KeyPair, content: bytes | s
         path.write_bytes(key.public.read_bytes() if isinstance(content, str) else content)
     with pytest.raises(UsageError, match=r"bad\.pem"):
         load_private_key(path)
+
+
+def test_trust_that_names_nobody_trusts_nobody(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = publish(store)
+    monkeypatch.setenv("SCOREKIT_TRUSTED_KEYS", "")
+    with pytest.raises(UsageError, match="names no public key"):
+        store.manifest(ref)

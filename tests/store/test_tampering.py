@@ -153,3 +153,15 @@ def test_a_version_without_a_manifest_is_none(store: Store, uri: str) -> None:
     with pytest.raises(ModelNotFound):
         store.resolve("bank:2")
     assert publish(store) == Ref("bank", 3)
+
+
+@pytest.mark.parametrize("path", ["manifest.json", "card.md"])
+def test_nothing_is_pointed_at_a_version_that_does_not_hold(store: Store, uri: str, path: str) -> None:
+    first, second = publish(store), publish(store)
+    store.promote(second, by="ada")
+    raw = Raw(uri)
+    raw.write(f"bank/1/{path}", raw.read(f"bank/1/{path}").replace(b"a", b"b", 1))
+    for move in (lambda: store.promote(first, by="ada"), lambda: store.rollback("bank", by="ada")):
+        with pytest.raises(TamperedError, match=path):
+            move()
+    assert store.resolve("bank") == second

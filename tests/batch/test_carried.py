@@ -1,0 +1,57 @@
+"""What is carried to the output stands there as it stood in the input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import pytest
+
+from scorekit.batch import JobOptions, score_files
+from scorekit.training import train
+from tests.conftest import scorekit
+from tests.training.samples import bank, recipe
+
+IDS = ["007", "A1", "", "0000010"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose training data had whole numbers for ids."""
+    folder = tmp_path_factory.mktemp("carried")
+    rows = bank(300)
+    pq.write_table(rows.append_column("customer", pa.array(range(300))), folder / "rows.parquet")
+    train(
+        [str(folder / "rows.parquet")],
+        recipe(target="y", name="bank", id_columns=("customer",)),
+        by="tests",
+        store=str(folder / "models"),
+    )
+    return folder / "models"
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+@pytest.mark.parametrize("chunk_rows", [1, 100])
+def test_ids_of_another_type_than_in_training_are_not_changed(
+    ending: str, chunk_rows: int, store: Path, tmp_path: Path
+) -> None:
+    rows = bank(len(IDS)).append_column("customer", pa.array(IDS))
+    data = tmp_path / f"rows.{ending}"
+    pq.write_table(rows, data) if ending == "parquet" else pacsv.write_csv(rows, data)
+    score_files(
+        [str(data)],
+        str(tmp_path / "out.parquet"),
+        store=str(store),
+        options=JobOptions(chunk_rows=chunk_rows),
+    )
+    assert pq.read_table(tmp_path / "out.parquet")["customer"].to_pylist() == IDS
+
+
+def test_a_summary_as_json_leaves_rows_on_stdout_alone(store: Path, tmp_path: Path) -> None:
+    pq.write_table(bank(3), tmp_path / "rows.parquet")
+    done = scorekit("score", tmp_path / "rows.parquet", "-o", "-", "--json", store=store)
+    assert [json.loads(line)["score_source"] for line in done.stdout.splitlines()] == ["model"] * 3
+    assert json.loads(done.stderr)["rows"] == 3
