@@ -1,8 +1,10 @@
 """Where output bytes go: beside their target until complete, then in its place.
 
-A local file is written as ``.{name}.{random}.tmp`` in the folder of its target, synced
-and renamed. An object is written to a temporary file and put when complete. Standard
-output and devices get their bytes at once: they have no half.
+A local file is written in the folder of its target, synced and renamed. Where the file
+system can, it has no name until it is complete, so that not even a killed process leaves
+something behind; elsewhere it is called ``.{name}.{random}.tmp``. An object is written to
+a temporary file and put when complete. Standard output and devices get their bytes at
+once: they have no half.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from scorekit.errors import ScorekitError, Unreachable, UsageError
 from scorekit.tables import remote
 
 STDOUT = "-"
+_BUFFER = 1 << 20
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
@@ -80,12 +83,17 @@ class LocalTarget:
                 hint=f"mkdir -p {self._path.parent}",
                 code="bad_output",
             )
-        self.file: BinaryIO = self._temporary.open("xb", buffering=1 << 20)
+        nameless = _nameless(self._path.parent)
+        self._named = nameless is None
+        self.file: BinaryIO = nameless or self._temporary.open("xb", buffering=_BUFFER)
 
     def commit(self) -> None:
         """Sync, then rename over the target."""
         self.file.flush()
         os.fsync(self.file.fileno())
+        if not self._named:
+            # without a folder's descriptor Python would link the link in /proc
+            os.link(f"/proc/self/fd/{self.file.fileno()}", self._temporary, src_dir_fd=0)
         self.file.close()
         self._temporary.replace(self._path)
         _sync_folder(self._path.parent)
@@ -96,6 +104,16 @@ class LocalTarget:
         with suppress(OSError):
             self.file.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def _nameless(folder: Path) -> BinaryIO | None:
+    """A new file without a name, on file systems of Linux that have them."""
+    if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").is_dir():
+        return None
+    try:
+        return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666), "wb", buffering=_BUFFER)
+    except OSError:
+        return None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from scorekit.errors import UsageError
+from scorekit.tables import targets
 from scorekit.tables.targets import open_target
 
 
@@ -55,6 +57,47 @@ def test_who_reads_the_old_file_reads_it_to_its_end(tmp_path: Path) -> None:
         publish(target)
         assert reader.read() == b"old"
     assert target.read_bytes() == b"new"
+
+
+KILLED = textwrap.dedent("""
+    import os, signal, sys
+    from scorekit.tables.targets import open_target
+
+    place = open_target(sys.argv[1])
+    place.file.write(b"new" * 1_000_000)
+    place.file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+    """)
+
+
+def test_a_writer_that_is_killed_leaves_no_trace(tmp_path: Path) -> None:
+    try:
+        os.close(os.open(tmp_path, os.O_TMPFILE | os.O_RDWR))
+    except (AttributeError, OSError):
+        pytest.skip("no files without a name")
+    target = tmp_path / "out.csv"
+    target.write_bytes(b"old")
+    done = subprocess.run([sys.executable, "-c", KILLED, target])
+    assert done.returncode == -signal.SIGKILL
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_new_file_may_be_read_by_whom_the_umask_lets(
+    nameless: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not nameless:
+        monkeypatch.setattr(targets, "_nameless", lambda folder: None)
+    before = os.umask(0o027)
+    try:
+        publish(tmp_path / "out.csv")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o640
+    publish(tmp_path / "out.csv", b"newer")
+    assert (tmp_path / "out.csv").read_bytes() == b"newer"
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_two_writers_of_one_target_do_not_meet(tmp_path: Path) -> None:
