@@ -23,11 +23,17 @@ The same rows give the same values to the bit whichever format they came in. One
 is one row: what cannot be read is a row of nulls with a ``BadRecord`` beside it.
 """
 
+import pyarrow as pa
+
 from scorekit.tables.batches import CHUNK_ROWS, BadRecord, Batch, TableReader
 from scorekit.tables.formats import DEFAULT_NA_VALUES, FORMATS, format_of
 from scorekit.tables.output import TableWriter, open_output
 from scorekit.tables.reading import open_table
 from scorekit.tables.sources import Source, find
+
+# while it parses, pyarrow takes signals to itself, and loses those that come as it ends: a run that reads
+# from a pipe would not be stopped by SIGTERM before more rows come
+pa.enable_signal_handlers(False)  # noqa: FBT003 - it has no name
 
 __all__ = [
     "CHUNK_ROWS",
