@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,22 +14,21 @@ from typing import IO, Any
 import pyarrow as pa
 
 from scorekit.batch.inputs import hash_inputs, in_background, open_input, run_key
-from scorekit.batch.partial import Partial, State, folder_for
+from scorekit.batch.partial import ERRORS_FILE, Partial, State, folder_for
 from scorekit.batch.plan import Job, check_places
 from scorekit.batch.rejects import describe_first, reject_lines
-from scorekit.batch.run import Carried, ScoredChunk, scored_chunks
+from scorekit.batch.run import Carried, ScoredChunk, scored_chunks, told_of
 from scorekit.batch.summary import ScoreSummary
 from scorekit.errors import NothingToDo, RowsRejected, SchemaError, Unreachable, UsageError
 from scorekit.model import Model
 from scorekit.progress import Progress
 from scorekit.scoring import output_fields
-from scorekit.tables import Batch, TableReader, TableWriter, find, open_output
+from scorekit.tables import Batch, TableReader, TableWriter, open_output
 from scorekit.tables.output import conformed
 from scorekit.tables.parts import exists, join_parts, output_metadata, publish_file, remove
 from scorekit.tables.targets import explained, open_target
 
 PART_CHUNKS = 16
-ERRORS_FILE = "errors.jsonl"
 KEY_NAME = "scorekit.run_key"
 
 
@@ -118,10 +116,11 @@ def _told_of(job: Job, partial: Partial) -> Iterator[None]:
     except Unreachable as error:
         if error.code != "no_space":
             raise
+        said = error.message
+        if str(partial.folder) in said:
+            said = f"{job.target}: no space left while writing; nothing was published"
         go_on = "free some space, and go on with --resume" if partial.begun else error.hint
-        raise Unreachable(
-            f"{job.target}: no space left while writing; nothing was published", hint=go_on, code=error.code
-        ) from error
+        raise Unreachable(said, hint=go_on, code=error.code) from error
 
 
 class _Run:
@@ -217,32 +216,19 @@ class _Run:
         target = self._job.target
         if self._options.force or not exists(target):
             return
-        if self._is_made(partial):
+        if self._is_made():
             partial.clear()
             raise NothingToDo(
                 f"{target} is complete already", hint="score it again with --force", code="complete"
             )
-        if not (self._options.resume and partial.begun):
+        if not (self._options.resume and partial.read(self._key())):
             raise UsageError(f"the output {target} exists", hint="replace it with --force")
 
-    def _is_made(self, partial: Partial) -> bool:
-        """Whether the output is what this run would make.
-
-        Parquet says so itself. Of other formats a run that is taken up believes it where
-        nothing unfinished lies beside it and nothing it was made of is younger.
-        """
-        known = output_metadata(self._job.target).get(KEY_NAME)
-        if known is not None:
-            return known == self._key()
-        if not self._options.resume or partial.begun:
-            return False
-        made = find([self._job.target], format=self._job.format)[0].modified
-        published = dt.datetime.fromisoformat(self._model.manifest.created)
-        # a store of objects tells the time in whole seconds
-        return made is not None and all(
-            moment is not None and moment.replace(microsecond=0) <= made
-            for moment in (published, *(source.modified for source in self._job.sources))
-        )
+    def _is_made(self) -> bool:
+        """Whether the output is what this run would make: Parquet says so itself, of others a note beside it."""
+        target = self._job.target
+        known = output_metadata(target).get(KEY_NAME) or noted_key(target)
+        return known is not None and known == self._key()
 
     def _key(self) -> str:
         assert self._hashes is not None  # noqa: S101 - set before anything can ask
@@ -361,15 +347,14 @@ class _Run:
         if chunk.output.schema.equals(self._schema):
             return chunk
         wanted, found = self._schema, chunk.output
-        try:
+        with told_of(self._job.sources[chunk.source]):
+            if set(found.schema.names) != set(wanted.names):
+                raise SchemaError(
+                    f"the columns to carry are others than in {self._job.sources[0].name}",
+                    hint="name them with --id-column or --passthrough, or score the files one by one",
+                    code="missing_column",
+                )
             output = conformed(found.select(wanted.names), wanted)
-        except (KeyError, pa.ArrowException):
-            raise SchemaError(
-                f"{self._job.sources[chunk.source].name}: the columns to carry are others, or of other "
-                f"types, than in {self._job.sources[0].name}",
-                hint="carry columns that all inputs have in one type, or score the files one by one",
-                code="wrong_type",
-            ) from None
         return ScoredChunk(chunk.source, chunk.batch, chunk.scored, output)
 
     def _check_rejects(self, *, at_end: bool) -> None:
@@ -386,6 +371,8 @@ class _Run:
     def _publish(self, partial: Partial, state: State) -> None:
         parts = [partial.folder / part for part in state.parts]
         join_parts(parts, self._job.target, format=self._job.format, metadata=self._metadata)
+        if self._job.format != "parquet":
+            note_key(self._job.target, self._key())
 
     def _publish_errors(self, partial: Partial) -> None:
         """Publish the errors found, or nothing; what an earlier run left there is not true any more."""

@@ -25,6 +25,7 @@ from scorekit.errors import NothingToDo, UsageError
 
 STATE_FILE = "state.json"
 LOCK_FILE = "lock"
+ERRORS_FILE = "errors.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +161,16 @@ class Partial:
             state.key != key
             or not state.schema
             or not all((self.folder / part).exists() for part in state.parts)
+            or self._size(ERRORS_FILE) < state.error_bytes
         ):
             return None
         return state
+
+    def _size(self, name: str) -> int:
+        try:
+            return (self.folder / name).stat().st_size
+        except FileNotFoundError:
+            return -1
 
     def write(self, state: State) -> None:
         """Make a state durable: what it names is on disk before it is."""
@@ -174,13 +182,16 @@ class Partial:
         beside.replace(self.folder / STATE_FILE)
 
     def clear(self) -> None:
-        """Forget an earlier run; the lock stays."""
+        """Forget an earlier run; the lock stays. The state goes first: what it names is there or it is not."""
+        (self.folder / STATE_FILE).unlink(missing_ok=True)
         for path in self.folder.iterdir():
             if path.name != LOCK_FILE:
                 path.unlink()
 
     def remove(self) -> None:
-        """Remove the folder."""
+        """Remove the folder, its state first."""
+        with contextlib.suppress(OSError):
+            (self.folder / STATE_FILE).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

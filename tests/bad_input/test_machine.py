@@ -119,9 +119,12 @@ def test_a_disk_that_is_full_of_scores_leaves_what_can_be_gone_on_with(shop: Sho
     assert sorted(shop.files()) == ["out.csv", "rows.csv", "whole.csv"]
 
 
+@DEV_FULL
 def test_no_output_is_published_whose_errors_could_not_be(shop: Shop) -> None:
     shop.write("rows.csv", as_csv(column("age", lambda k: SECRET if k % 2 else k, TRAIN_ROWS)))
-    refused(shop, "score rows.csv -o out.parquet", 7, "out.parquet: no space left", full_disk(6_000))
+    command = "score rows.csv -o out.parquet --errors-file"
+    refused(shop, f"{command} /dev/full", 7, "/dev/full: no space left while writing")
+    refused(shop, f"{command} errors.jsonl", 7, "out.parquet: no space left while writing", full_disk(6_000))
 
 
 def test_a_disk_that_is_full_of_a_version_holds_none_and_no_junk(shop: Shop) -> None:

@@ -37,7 +37,8 @@ UNSCORABLE = [
     Case("an id that is not there", {"rows.csv": NEW}, "rows.csv --id-column twon", 3, "rows.csv: the data lacks the column 'twon'", "'town'"),
     Case("something to carry that is not there", {"rows.csv": NEW}, "rows.csv --passthrough nope", 3, "lacks the column 'nope'"),
     Case("something to carry that clashes", {"rows.csv": as_csv(column("score", lambda _: 1))}, "rows.csv --passthrough all", 2, "'score' cannot be carried"),
-    Case("files with other ids", {"a.csv": as_csv(column("id", str)), "b.parquet": as_parquet(column("id", lambda k: [k]))}, "a.csv b.parquet --id-column id -o out.csv", 3, "b.parquet: the columns to carry are others, or of other types, than in a.csv"),
+    Case("files with other ids", {"a.csv": as_csv(column("id", str)), "b.parquet": as_parquet(column("id", lambda k: [k]))}, "a.csv b.parquet --id-column id -o out.csv", 3, "b.parquet: column 'id' is list.*, but string in the first rows"),
+    Case("files with other columns to carry", {"a.csv": as_csv(column("extra", str)), "b.csv": NEW}, "a.csv b.csv --passthrough all -o out.csv", 3, "b.csv: the columns to carry are others than in a.csv", "--passthrough"),
     # outputs
     Case("output equal to input", {"rows.csv": NEW}, "rows.csv -o rows.csv --force", 2, "the output rows.csv is one of the inputs", "-o"),
     Case("output equal to input by another name", {"rows.csv": NEW}, "rows.csv -o ./rows.csv --force", 2, "the output ./rows.csv is one of the inputs"),
