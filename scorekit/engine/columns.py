@@ -227,7 +227,8 @@ def missing_columns(missing: Sequence[str], present: Sequence[str]) -> SchemaErr
 
     shown = ", ".join(repr(name) for name in missing[:5])
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-    near = difflib.get_close_matches(missing[0], list(present), n=1)
-    hint = f"the data has {near[0]!r}; was it renamed?" if near else None
+    folded = {name.casefold(): name for name in present}
+    near = difflib.get_close_matches(missing[0].casefold(), list(folded), n=1)
+    hint = f"the data has {folded[near[0]]!r}; was it renamed?" if near else None
     noun = "column" if len(missing) == 1 else "columns"
     return SchemaError(f"the data lacks the {noun} {shown}{more}", hint=hint, code="missing_column")
