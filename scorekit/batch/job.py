@@ -225,9 +225,8 @@ class _Run:
             raise UsageError(f"the output {target} exists", hint="replace it with --force")
 
     def _is_made(self) -> bool:
-        """Whether the output is what this run would make: Parquet says so itself, of others a note beside it."""
-        target = self._job.target
-        known = output_metadata(target).get(KEY_NAME) or noted_key(target)
+        """Whether the output is what this run would make: Parquet says so itself, others say nothing."""
+        known = output_metadata(self._job.target).get(KEY_NAME)
         return known is not None and known == self._key()
 
     def _key(self) -> str:
@@ -371,8 +370,6 @@ class _Run:
     def _publish(self, partial: Partial, state: State) -> None:
         parts = [partial.folder / part for part in state.parts]
         join_parts(parts, self._job.target, format=self._job.format, metadata=self._metadata)
-        if self._job.format != "parquet":
-            note_key(self._job.target, self._key())
 
     def _publish_errors(self, partial: Partial) -> None:
         """Publish the errors found, or nothing; what an earlier run left there is not true any more."""

@@ -182,7 +182,7 @@ class Partial:
         beside.replace(self.folder / STATE_FILE)
 
     def clear(self) -> None:
-        """Forget an earlier run; the lock stays. The state goes first: what it names is there or it is not."""
+        """Forget an earlier run; the lock stays. Its state goes first."""
         (self.folder / STATE_FILE).unlink(missing_ok=True)
         for path in self.folder.iterdir():
             if path.name != LOCK_FILE:

@@ -136,16 +136,16 @@ def remove(target: str) -> None:
 
 
 def output_metadata(target: str) -> dict[str, str]:
-    """The key-value metadata of a local Parquet file; empty for anything else."""
-    if remote.is_remote(target) or not Path(target).is_file():
+    """The key-value metadata of a Parquet file or object; empty for anything else."""
+    if not remote.is_remote(target) and not Path(target).is_file():
         return {}
-    with Path(target).open("rb") as file:
+    with Source(target, target, "parquet", "").open() as file:
         if file.read(4) != b"PAR1":
             return {}
-    import pyarrow.parquet as pq
+        import pyarrow.parquet as pq
 
-    try:
-        found = pq.read_metadata(target).metadata or {}
-    except (pa.ArrowException, OSError):
-        return {}
+        try:
+            found = pq.read_metadata(file).metadata or {}
+        except (pa.ArrowException, OSError):
+            return {}
     return {key.decode(): value.decode(errors="replace") for key, value in found.items()}

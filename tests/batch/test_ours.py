@@ -1,0 +1,64 @@
+"""Only what a run of the same key made is taken for made, and nothing else is replaced."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from scorekit.batch.partial import Partial, State
+from scorekit.errors import UsageError
+from tests.batch.test_batch import score, write
+from tests.conftest import Bank
+
+
+@pytest.fixture
+def data(bank: Bank, tmp_path: Path) -> Path:
+    return write(bank.new.slice(0, 100), tmp_path / "rows.parquet")
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "arrow", "parquet"])
+def test_a_newer_output_of_another_run_is_not_taken_for_this_ones(
+    ending: str, bank: Bank, data: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / f"out.{ending}"
+    score(bank, data, output=target, passthrough=("age",))
+    before = target.read_bytes()
+    with pytest.raises(UsageError, match="exists") as refused:
+        score(bank, data, output=target, resume=True)
+    assert "--force" in (refused.value.hint or "")
+    assert target.read_bytes() == before
+
+
+def test_what_a_run_of_another_key_left_does_not_let_an_output_be_replaced(
+    bank: Bank, data: Path, tmp_path: Path
+) -> None:
+    target, partial = tmp_path / "out.csv", Partial(tmp_path / ".out.csv.partial")
+    target.write_text("mine")
+    partial.folder.mkdir()
+    partial.write(State("another"))
+    with pytest.raises(UsageError, match="exists"):
+        score(bank, data, output=target, resume=True)
+    assert target.read_text() == "mine"
+
+
+def test_a_state_that_names_more_errors_than_there_are_is_not_gone_on_with(tmp_path: Path) -> None:
+    partial = Partial(tmp_path)
+    state = State("key", error_bytes=10)
+    state.keep_schema(pa.schema([]))
+    partial.write(state)
+    assert partial.read("key") is None
+    (tmp_path / "errors.jsonl").write_text(json.dumps("ten bytes or more"))
+    assert partial.read("key") is not None
+
+
+def test_a_clean_up_that_is_interrupted_leaves_nothing_to_go_on_with(tmp_path: Path) -> None:
+    partial = Partial(tmp_path)
+    for name in ("part-00000", "errors.jsonl"):
+        (tmp_path / name).mkdir()  # stands for what cannot be unlinked: the clean-up ends there
+    partial.write(State("key"))
+    with pytest.raises(OSError):  # noqa: PT011 - which one is the system's choice
+        partial.clear()
+    assert not partial.begun
