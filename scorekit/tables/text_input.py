@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from scorekit.errors import FormatError, Unreachable
 from scorekit.tables.formats import binary_format
-from scorekit.tables.sources import Source
+from scorekit.tables.sources import STDIN, Source
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -37,7 +37,9 @@ class TextInput:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._raw = source.open()
-        self._read: Callable[[int], bytes] = self._raw.read
+        # a signal that comes between two reads of one call would wait for more to come through the pipe
+        once = getattr(self._raw, "read1", None) if source.uri == STDIN else None
+        self._read: Callable[[int], bytes] = once or self._raw.read
         self._compressed = False
         self._start = self._fill(_START)
         if self._start.startswith(_GZIP):
