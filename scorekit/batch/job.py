@@ -16,7 +16,7 @@ import pyarrow as pa
 from scorekit.batch.inputs import hash_inputs, in_background, open_input, run_key
 from scorekit.batch.partial import ERRORS_FILE, Partial, State, folder_for
 from scorekit.batch.plan import Job, check_places
-from scorekit.batch.rejects import describe_first, reject_lines
+from scorekit.batch.rejects import describe_first, holds_rejects, reject_lines
 from scorekit.batch.run import Carried, ScoredChunk, scored_chunks, told_of
 from scorekit.batch.summary import ScoreSummary
 from scorekit.errors import NothingToDo, RowsRejected, SchemaError, Unreachable, UsageError
@@ -142,6 +142,7 @@ class _Run:
 
     def to_stream(self) -> JobResult:
         """Score straight into stdout, a pipe or a device, which cannot be taken back."""
+        self._refuse_errors_file()
         with ExitStack() as stack:
             errors = stack.enter_context(self._errors_beside_stream())
             writer: TableWriter | None = None
@@ -199,6 +200,8 @@ class _Run:
     def _begin(self, partial: Partial) -> State:
         """Take up an earlier run, or begin anew."""
         self._refuse_complete(partial)
+        if self._options.force or not self._options.resume or partial.read(self._key()) is None:
+            self._refuse_errors_file()
         if self._options.resume:
             state = partial.read(self._key())
             if state is not None:
@@ -223,6 +226,17 @@ class _Run:
             )
         if not (self._options.resume and partial.read(self._key())):
             raise UsageError(f"the output {target} exists", hint="replace it with --force")
+
+    def _refuse_errors_file(self) -> None:
+        """Refuse to replace an errors file, unless it is the default one and an earlier run wrote it."""
+        errors = self._job.errors
+        if errors is None or self._options.force or not _is_file(errors):
+            return
+        if self._options.errors_file is not None or not holds_rejects(errors):
+            raise UsageError(
+                f"the errors file {errors} exists",
+                hint="replace it with --force, or name another with --errors-file",
+            )
 
     def _is_made(self) -> bool:
         """Whether the output is what this run would make: Parquet says so itself, others say nothing."""
@@ -392,3 +406,7 @@ def _remove_file(target: str) -> None:
     """Remove a file or object, if there is one; a device or a pipe stays."""
     if "://" in target or Path(target).is_file():
         remove(target)
+
+
+def _is_file(target: str) -> bool:
+    return exists(target) if "://" in target else Path(target).is_file()

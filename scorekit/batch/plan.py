@@ -216,6 +216,11 @@ def _check_distinct(jobs: Sequence[Job], sources: Sequence[Source]) -> None:
             raise UsageError(f"the output {job.target} is one of the inputs", hint="name another with -o")
         if job.errors is None:
             continue
+        if job.errors == STDIO and not job.stream:
+            raise UsageError(
+                "rejected rows cannot be explained on standard output, where the result is shown",
+                hint="name a file with --errors-file",
+            )
         what, hint = f"the errors file {job.errors}", "name another with --errors-file"
         if _identity(job.errors) in inputs:
             raise UsageError(f"{what} is one of the inputs", hint=hint)

@@ -13,12 +13,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import pyarrow as pa
 
 from scorekit.engine.flaws import FLAWS
 from scorekit.scoring import ScoredBatch
+from scorekit.tables import Source
+
+_LONGEST = 1 << 16
+"""Bytes in which the first line of an errors file has ended."""
 
 
 def reject_lines(
@@ -67,3 +72,13 @@ def describe_first(line: str) -> str:
     place = f"line {content['line']}" if "line" in content else f"row {content['row']}"
     column = f", column {content['column']!r}" if "column" in content else ""
     return f"{content['file']}: {place}{column}: {content['message']}"
+
+
+def holds_rejects(target: str) -> bool:
+    """Whether a file or object is an errors file, by its first line."""
+    with closing(Source(target, target, "jsonl", "").open()) as file:
+        try:
+            first = json.loads(file.read(_LONGEST).partition(b"\n")[0])
+        except ValueError:
+            return False
+    return isinstance(first, dict) and first.keys() >= {"row", "file", "code", "message"}

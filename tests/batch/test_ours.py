@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from scorekit.batch.partial import Partial, State
-from scorekit.errors import UsageError
+from scorekit.errors import RowsRejected, UsageError
 from tests.batch.test_batch import score, write
 from tests.conftest import Bank
 
@@ -62,3 +62,37 @@ def test_a_clean_up_that_is_interrupted_leaves_nothing_to_go_on_with(tmp_path: P
     with pytest.raises(OSError):  # noqa: PT011 - which one is the system's choice
         partial.clear()
     assert not partial.begun
+
+
+@pytest.mark.parametrize("errors_file", ["mine.jsonl", None])
+def test_a_file_where_rejected_rows_would_go_is_not_replaced_without_force(
+    errors_file: str | None, bank: Bank, data: Path, tmp_path: Path
+) -> None:
+    errors = tmp_path / (errors_file or "out.errors.jsonl")
+    errors.write_text("mine")
+    asked = str(errors) if errors_file else None
+    with pytest.raises(UsageError, match=r"errors file .* exists"):
+        score(bank, data, output=tmp_path / "out.csv", errors_file=asked)
+    assert errors.read_text() == "mine"
+    assert not (tmp_path / "out.csv").exists()
+    score(bank, data, output=tmp_path / "out.csv", errors_file=asked, force=True)
+    assert not errors.exists()
+
+
+def test_what_an_earlier_run_rejected_is_gone_once_nothing_is(bank: Bank, data: Path, tmp_path: Path) -> None:
+    errors = tmp_path / "out.errors.jsonl"
+    good = bank.new.slice(0, 100)
+    write(
+        good.set_column(good.column_names.index("age"), "age", pa.array(["x"] * 100)),
+        tmp_path / "bad.parquet",
+    )
+    with pytest.raises(RowsRejected):
+        score(bank, tmp_path / "bad.parquet", output=tmp_path / "out.csv")
+    assert errors.exists()
+    score(bank, data, output=tmp_path / "out.csv")
+    assert not errors.exists()
+
+
+def test_rejected_rows_of_a_file_do_not_go_to_standard_output(bank: Bank, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="standard output"):
+        score(bank, data, output=tmp_path / "out.csv", errors_file="-")
