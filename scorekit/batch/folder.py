@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 
 from scorekit.batch.inputs import hash_inputs, run_key
 from scorekit.batch.job import JobOptions, JobResult, run_job
+from scorekit.batch.partial import Partial, folder_for
 from scorekit.batch.plan import Job, Plan
 from scorekit.errors import NothingToDo, Unreachable, UsageError
 from scorekit.model import Model
@@ -21,6 +23,9 @@ SUCCESS_FILE = "_SUCCESS"
 
 DONE_FILE = ".scorekit-done.json"
 """Says the same of the files that an unfinished run has made."""
+
+RUN_NAME = "scorekit-run"
+"""Its lock is held as long as a run writes to the folder, as that of an output would be."""
 
 
 def run_folder(
@@ -36,33 +41,50 @@ def run_folder(
     Raises
     ------
     NothingToDo
-        If the folder is complete already, of the same inputs, model and options.
+        If the folder is complete already, of the same inputs, model and options, or another
+        run is writing to it.
     UsageError
         If it is complete, but of others, or unfinished, and the run is told neither to go
         on nor to begin anew.
     """
     if "://" not in folder:
         _make_folder(Path(folder))
+    lock = Partial(folder_for(f"{folder}/{RUN_NAME}"))
+    with ExitStack() as stack:
+        with explained(folder):
+            stack.enter_context(lock.held())
+        return _run_held(made, folder, model, options, progress)
+
+
+def _run_held(
+    made: Plan, folder: str, model: Model, options: JobOptions, progress: Progress
+) -> tuple[JobResult, ...]:
+    """Score into a folder that no other run writes to."""
     done = _Done(folder, model, options)
     done.refuse_complete(made)
     results = []
     for job in made.jobs:
         if done.has(job):
             progress.note(f"{job.target} is done already")
+            _clean(Partial(folder_for(job.target)))
             continue
         if "://" not in job.target:
             with explained(job.target):
                 Path(job.target).parent.mkdir(parents=True, exist_ok=True)
         try:
-            results.append(run_job(job, model, options, progress))
+            results.append(run_job(job, model, options, progress, partial(done.add, job)))
         except NothingToDo as nothing:
             if nothing.code != "complete":
                 raise
-            done.add(job, done.key(job))
-        else:
-            done.add(job, results[-1].key)
     done.finish()
     return tuple(results)
+
+
+def _clean(left: Partial) -> None:
+    """Remove what a run that was killed at its very end left of a file that is done."""
+    if left.folder.exists():
+        with left.held():
+            left.clear()
 
 
 def _make_folder(folder: Path) -> None:
@@ -92,7 +114,7 @@ class _Done:
         marker, unfinished = f"{self._folder}/{SUCCESS_FILE}", f"{self._folder}/{DONE_FILE}"
         if not self._options.force and exists(marker):
             self._keys = _read(marker)
-            if self._keys and not all(map(self._is_made, made.jobs)):
+            if not all(map(self._is_made, made.jobs)):
                 raise UsageError(
                     f"the output {self._folder} exists, made of other input or by another model",
                     hint="replace it with --force, or name another with -o",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from scorekit.progress import Progress
 from scorekit.scoring import output_fields
 from scorekit.tables import Batch, TableReader, TableWriter, open_output
 from scorekit.tables.output import conformed
-from scorekit.tables.parts import exists, join_parts, output_metadata, publish_file, remove
+from scorekit.tables.parts import exists, identity, join_parts, output_metadata, publish_file, remove
 from scorekit.tables.targets import explained, open_target
 
 PART_CHUNKS = 16
@@ -88,8 +88,14 @@ class JobResult:
     resumed_rows: int = 0
 
 
-def run_job(job: Job, model: Model, options: JobOptions, progress: Progress) -> JobResult:
-    """Score the inputs of a job into its output.
+def run_job(
+    job: Job,
+    model: Model,
+    options: JobOptions,
+    progress: Progress,
+    made: Callable[[str], None] = lambda _: None,
+) -> JobResult:
+    """Score the inputs of a job into its output; ``made`` hears its key before the traces of the run go.
 
     Raises
     ------
@@ -100,7 +106,7 @@ def run_job(job: Job, model: Model, options: JobOptions, progress: Progress) -> 
         published, the output is not.
     """
     check_places(job)
-    run = _Run(job, model, options, progress)
+    run = _Run(job, model, options, progress, made)
     if job.stream:
         return run.to_stream()
     partial = Partial(folder_for(job.target))
@@ -126,7 +132,10 @@ def _told_of(job: Job, partial: Partial) -> Iterator[None]:
 class _Run:
     """A job under way."""
 
-    def __init__(self, job: Job, model: Model, options: JobOptions, progress: Progress) -> None:
+    def __init__(
+        self, job: Job, model: Model, options: JobOptions, progress: Progress, made: Callable[[str], None]
+    ) -> None:
+        self._made = made
         self._job = job
         self._model = model
         self._options = options
@@ -190,7 +199,9 @@ class _Run:
             partial.clear()
             raise
         self._publish_errors(partial)
+        partial.publishing(self._key(), identity(self._job.target))
         self._publish(partial, state)
+        self._made(self._key())
         partial.remove()
         return JobResult(self._job.target, self._summary, self._explained_in(), self._key(), resumed)
 
@@ -219,7 +230,8 @@ class _Run:
         target = self._job.target
         if self._options.force or not exists(target):
             return
-        if self._is_made():
+        if self._is_made(partial):
+            self._made(self._key())
             partial.clear()
             raise NothingToDo(
                 f"{target} is complete already", hint="score it again with --force", code="complete"
@@ -238,10 +250,12 @@ class _Run:
                 hint="replace it with --force, or name another with --errors-file",
             )
 
-    def _is_made(self) -> bool:
-        """Whether the output is what this run would make: Parquet says so itself, others say nothing."""
+    def _is_made(self, partial: Partial) -> bool:
+        """Whether this run made the output: Parquet says so, or what it left when killed."""
         known = output_metadata(self._job.target).get(KEY_NAME)
-        return known is not None and known == self._key()
+        if known is not None:
+            return known == self._key()
+        return self._options.resume and partial.published(self._key(), identity(self._job.target))
 
     def _key(self) -> str:
         assert self._hashes is not None  # noqa: S101 - set before anything can ask

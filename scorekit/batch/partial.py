@@ -26,6 +26,7 @@ from scorekit.errors import NothingToDo, UsageError
 STATE_FILE = "state.json"
 LOCK_FILE = "lock"
 ERRORS_FILE = "errors.jsonl"
+PUBLISHING_FILE = "publishing.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +110,13 @@ class Partial:
             If another run holds it.
         """
         lock = self._lock()
-        try:
-            yield
-        finally:
-            # while it is locked: whoever waits for it then sees that it is gone
-            if self._is_this(lock) and not self.begun:
-                self.remove()
-            lock.close()
+        with lock:
+            try:
+                yield
+            finally:
+                # while it is locked: whoever waits for it then sees that it is gone
+                if self._is_this(lock) and not self.begun:
+                    self.remove()
 
     def _lock(self) -> IO[str]:
         """Lock the folder; one that a run has just removed is made again."""
@@ -180,6 +181,18 @@ class Partial:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self.folder / STATE_FILE)
+
+    def publishing(self, key: str, before: str) -> None:
+        """Remember what stands in the place of the output just before a run of ``key`` replaces it."""
+        (self.folder / PUBLISHING_FILE).write_text(json.dumps([key, before]))
+
+    def published(self, key: str, now: str) -> bool:
+        """Whether a run of ``key`` ended after it had put its output in its place."""
+        try:
+            known, before = json.loads((self.folder / PUBLISHING_FILE).read_text())
+        except (OSError, ValueError):
+            return False
+        return bool(known == key and before != now)
 
     def clear(self) -> None:
         """Forget an earlier run; the lock stays. Its state goes first."""

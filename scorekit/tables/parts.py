@@ -127,6 +127,18 @@ def exists(target: str) -> bool:
     return Path(target).exists()
 
 
+def identity(target: str) -> str:
+    """What tells a file or object from the one that replaces it; empty where there is none."""
+    if remote.is_remote(target):
+        entry = remote.head(target, remote.open_store(remote.split(target)[0]))
+        return f"{entry['e_tag']} {entry['last_modified']}" if entry else ""
+    try:
+        status = Path(target).stat()
+    except FileNotFoundError:
+        return ""
+    return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
+
+
 def remove(target: str) -> None:
     """Remove a file or object, if there is one."""
     if remote.is_remote(target):

@@ -8,8 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from scorekit.batch import JobOptions, score_files
+from scorekit.batch.folder import RUN_NAME
 from scorekit.batch.partial import Partial, State
-from scorekit.errors import RowsRejected, UsageError
+from scorekit.errors import NothingToDo, RowsRejected, UsageError
 from tests.batch.test_batch import score, write
 from tests.conftest import Bank
 
@@ -96,3 +98,60 @@ def test_what_an_earlier_run_rejected_is_gone_once_nothing_is(bank: Bank, data: 
 def test_rejected_rows_of_a_file_do_not_go_to_standard_output(bank: Bank, data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="standard output"):
         score(bank, data, output=tmp_path / "out.csv", errors_file="-")
+
+
+@pytest.mark.parametrize("content", ["", "{}", "mine"])
+def test_a_success_that_names_no_files_of_this_run_is_not_its_own(
+    content: str, bank: Bank, data: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "_SUCCESS").write_text(content)
+    with pytest.raises(UsageError, match="exists"):
+        score(bank, data, output=f"{folder}/")
+    assert sorted(path.name for path in folder.iterdir()) == ["_SUCCESS"]
+
+
+def test_a_second_run_into_a_folder_leaves_the_first_alone(bank: Bank, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with (
+        Partial(folder / f".{RUN_NAME}.partial").held(),
+        pytest.raises(NothingToDo, match="another run"),
+    ):
+        score(bank, data, output=f"{folder}/")
+    score(bank, data, output=f"{folder}/")
+    assert sorted(path.name for path in folder.iterdir()) == ["_SUCCESS", "rows.parquet"]
+
+
+def test_a_run_killed_between_its_output_and_its_clean_up_is_seen_to_be_complete(
+    bank: Bank, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: Partial) -> None:
+        raise KeyboardInterrupt
+
+    target, partial = tmp_path / "out.csv", tmp_path / ".out.csv.partial"
+    with monkeypatch.context() as patch:
+        patch.setattr(Partial, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            score(bank, data, output=target)
+    assert partial.exists()
+    with pytest.raises(NothingToDo, match="complete already"):
+        score(bank, data, output=target, resume=True)
+    assert not partial.exists()
+
+
+def test_what_is_left_of_a_file_that_is_done_is_cleaned_up(
+    bank: Bank, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: Partial) -> None:
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(Partial, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            score(bank, data, output=f"{folder}/")
+    assert (folder / ".rows.parquet.partial").exists()
+    assert score_files([str(data)], f"{folder}/", store=str(bank.store), options=JobOptions(resume=True))
+    assert sorted(path.name for path in folder.iterdir()) == ["_SUCCESS", "rows.parquet"]
