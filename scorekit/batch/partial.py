@@ -26,6 +26,7 @@ from scorekit.errors import NothingToDo, UsageError
 STATE_FILE = "state.json"
 LOCK_FILE = "lock"
 ERRORS_FILE = "errors.jsonl"
+_LONGEST_NAME = 200
 PUBLISHING_FILE = "publishing.json"
 
 
@@ -218,10 +219,18 @@ def folder_for(target: str) -> Path:
     """
     if "://" not in target:
         path = Path(target)
-        return path.parent / f".{path.name}.partial"
+        return path.parent / f".{_short(path.name)}.partial"
     mine = Path(tempfile.gettempdir()) / f"scorekit-{os.getuid()}"
     # rows of others may be scored here: nobody else may read them
     mine.mkdir(mode=0o700, exist_ok=True)
     if mine.is_symlink() or mine.stat().st_uid != os.getuid():
         raise UsageError(f"{mine} belongs to somebody else", hint="name another folder with TMPDIR")
     return mine / hashlib.sha256(target.encode()).hexdigest()[:16]
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for what is put around it; a long one keeps its start and a hash of all."""
+    if len(os.fsencode(name)) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    return f"{os.fsencode(name)[: _LONGEST_NAME - 17].decode(errors='ignore')}-{digest}"

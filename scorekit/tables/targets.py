@@ -201,6 +201,8 @@ def _explanation(target: str, error: OSError) -> ScorekitError:
             hint="check the folder's permissions, or write elsewhere",
             code="bad_output",
         )
+    if error.errno == errno.ENAMETOOLONG:
+        return UsageError(f"{name}: the name is too long", hint="choose a shorter one", code="bad_output")
     if error.errno == errno.ENOENT:
         return UsageError(f"{name}: its folder is missing", code="bad_output")
     return Unreachable(f"{name}: writing failed ({error.strerror or error}); nothing was published")
