@@ -191,6 +191,7 @@ class _Run:
         try:
             with (partial.folder / ERRORS_FILE).open("r+b" if state.parts else "w+b") as errors:
                 errors.truncate(state.error_bytes)
+                self._first_error = errors.readline().decode() or None
                 errors.seek(0, os.SEEK_END)
                 self._write_parts(partial, state, errors)
             self._check_rejects(at_end=True)

@@ -155,3 +155,26 @@ def test_what_is_left_of_a_file_that_is_done_is_cleaned_up(
     assert (folder / ".rows.parquet.partial").exists()
     assert score_files([str(data)], f"{folder}/", store=str(bank.store), options=JobOptions(resume=True))
     assert sorted(path.name for path in folder.iterdir()) == ["_SUCCESS", "rows.parquet"]
+
+
+def test_an_output_may_have_as_long_a_name_as_the_disk_takes(bank: Bank, data: Path, tmp_path: Path) -> None:
+    name = "n" * 245 + ".csv"
+    assert len(score(bank, data, output=tmp_path / name, errors_file=str(tmp_path / "e.jsonl"))) == 100
+
+
+def test_the_first_error_is_known_after_a_run_is_taken_up(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = bank.new.slice(0, 100)
+    ages = pa.array(["x", *map(str, rows["age"].to_pylist()[1:60]), *["x"] * 40])
+    bad = write(rows.set_column(rows.column_names.index("age"), "age", ages), tmp_path / "bad.csv")
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scorekit.batch.job.join_parts", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            score(bank, bad, output=tmp_path / "out.csv", chunk_rows=1)
+    with pytest.raises(RowsRejected, match=r"the first: .*row 1, column 'age'"):
+        score(bank, bad, output=tmp_path / "out.csv", chunk_rows=1, max_errors=10, resume=True)
