@@ -37,7 +37,7 @@ def score_batch(
         str | None, typer.Option("--errors-file", help="Where rejected rows go. Default: beside the output.")
     ] = None,
     max_errors: Annotated[
-        int | None, typer.Option("--max-errors", min=0, help="Most rejected rows before the run fails.")
+        int | None, typer.Option("--max-errors", min=0, help="Most rejected rows of each output.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the last finished part of a run that was stopped.")
