@@ -54,10 +54,12 @@ def _output_json(result: BatchResult, output: JobResult) -> dict[str, Any]:
 
 def _lines(result: BatchResult, output: JobResult) -> list[str]:
     summary = output.summary
-    speed = f"{summary.rows / result.seconds:,.0f} rows/s" if result.seconds > 0 else ""
+    # one output takes as long as the run, its model and all
+    seconds = output.seconds if len(result.outputs) > 1 and not result.dry_run else result.seconds
+    speed = f"{summary.rows / seconds:,.0f} rows/s" if seconds > 0 else ""
     verb = "would score" if result.dry_run else "scored"
     what = _rows(summary.rows) if not result.dry_run else f"into {escape(output.target)}"
-    how = f"in {result.seconds:.2f} s, {speed}"
+    how = f"in {seconds:.2f} s, {speed}"
     lines = [f"[bold]{verb}[/] {what} with [bold]{result.model}[/] ({result.engine}) {how}"]
     lines += _score_lines(result, output)
     if summary.rejected:

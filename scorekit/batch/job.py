@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -79,6 +80,8 @@ class JobResult:
         Digest of the run's key.
     resumed_rows : int
         Rows an earlier run had scored.
+    seconds : float
+        How long this output took.
     """
 
     target: str
@@ -86,6 +89,7 @@ class JobResult:
     errors_file: str | None
     key: str
     resumed_rows: int = 0
+    seconds: float = 0.0
 
 
 def run_job(
@@ -105,6 +109,14 @@ def run_job(
         If more rows were rejected than allowed, or all of them; the errors file is
         published, the output is not.
     """
+    started = time.perf_counter()
+    result = _run(job, model, options, progress, made)
+    return replace(result, seconds=time.perf_counter() - started)
+
+
+def _run(
+    job: Job, model: Model, options: JobOptions, progress: Progress, made: Callable[[str], None]
+) -> JobResult:
     check_places(job)
     run = _Run(job, model, options, progress, made)
     if job.stream:

@@ -178,3 +178,11 @@ def test_the_first_error_is_known_after_a_run_is_taken_up(
             score(bank, bad, output=tmp_path / "out.csv", chunk_rows=1)
     with pytest.raises(RowsRejected, match=r"the first: .*row 1, column 'age'"):
         score(bank, bad, output=tmp_path / "out.csv", chunk_rows=1, max_errors=10, resume=True)
+
+
+def test_each_output_of_a_folder_tells_its_own_time(bank: Bank, data: Path, tmp_path: Path) -> None:
+    other = write(bank.new.slice(0, 100), tmp_path / "more.parquet")
+    result = score_files([str(data), str(other)], f"{tmp_path}/out/", store=str(bank.store))
+    times = [output.seconds for output in result.outputs]
+    assert all(times)
+    assert sum(times) <= result.seconds
