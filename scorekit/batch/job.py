@@ -29,7 +29,9 @@ from scorekit.tables.output import conformed
 from scorekit.tables.parts import exists, identity, join_parts, output_metadata, publish_file, remove
 from scorekit.tables.targets import explained, open_target
 
-PART_CHUNKS = 16
+PART_ROWS = 1 << 20
+"""Rows of a part, in whole chunks: what a run that is killed has to score again, at most."""
+
 KEY_NAME = "scorekit.run_key"
 
 
@@ -277,7 +279,6 @@ class _Run:
     # parts ---------------------------------------------------------------------------
 
     def _write_parts(self, partial: Partial, state: State, errors: IO[bytes]) -> None:
-        most = PART_CHUNKS * self._options.chunk_rows
         writer: TableWriter | None = None
         rows = 0
         try:
@@ -286,7 +287,7 @@ class _Run:
                     writer = self._part_writer(partial, state, chunk.output.schema)
                 writer.write(chunk.output)
                 rows += chunk.output.num_rows
-                if rows >= most:
+                if rows >= PART_ROWS:
                     writer.commit()
                     writer, rows = None, 0
                     self._finish_part(partial, state, chunk, errors)

@@ -105,8 +105,9 @@ def test_every_output_format_holds_the_same_scores(
 @pytest.mark.parametrize("chunk_rows", [1, 7, 999, 1000, 5000])
 @pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
 def test_chunks_parts_and_threads_do_not_show_in_the_output(
-    ending: str, chunk_rows: int, bank: Bank, tmp_path: Path
+    ending: str, chunk_rows: int, bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("scorekit.batch.job.PART_ROWS", 16 * chunk_rows)
     rows = bank.new.slice(0, 200 if chunk_rows < 10 else 1000)
     data = write(rows, tmp_path / "rows.parquet")
     whole = score(bank, data, output=tmp_path / f"whole.{ending}", passthrough=("age", "job"), threads=1)

@@ -21,7 +21,15 @@ from tests.conftest import Bank
 from tests.faults import full_disk
 
 CHUNK = "50"
-"""Small chunks make many parts: a part is 16 of them."""
+PROGRAM = """
+import sys
+from scorekit import cli
+from scorekit.batch import job
+
+job.PART_ROWS = 800
+cli.main(sys.argv[1:])
+"""
+"""The command line with small parts, so that there are many."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +39,7 @@ def rows(bank: Bank) -> pa.Table:
 
 def command(bank: Bank, *args: object) -> list[str]:
     parts = ["score", *args, "--store", bank.store, "--chunk-rows", CHUNK, "--passthrough", "age"]
-    return [sys.executable, "-m", "scorekit", *map(str, parts)]
+    return [sys.executable, "-c", PROGRAM, *map(str, parts)]
 
 
 def start(bank: Bank, *args: object) -> subprocess.Popen[str]:

@@ -173,6 +173,7 @@ def test_the_first_error_is_known_after_a_run_is_taken_up(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
+        patch.setattr("scorekit.batch.job.PART_ROWS", 16)
         patch.setattr("scorekit.batch.job.join_parts", stopped)
         with pytest.raises(KeyboardInterrupt):
             score(bank, bad, output=tmp_path / "out.csv", chunk_rows=1)
@@ -186,3 +187,13 @@ def test_each_output_of_a_folder_tells_its_own_time(bank: Bank, data: Path, tmp_
     times = [output.seconds for output in result.outputs]
     assert all(times)
     assert sum(times) <= result.seconds
+
+
+def test_small_chunks_do_not_make_small_parts(
+    bank: Bank, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    monkeypatch.setattr("scorekit.batch.job.join_parts", lambda parts, *_, **__: made.extend(parts))
+    with pytest.raises(FileNotFoundError):
+        score(bank, data, output=tmp_path / "out.csv", chunk_rows=1)
+    assert len(made) == 1
