@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.bad_input.shop import (
     as_parquet,
     column,
 )
+from tests.batch.test_crash import PROGRAM
 from tests.conftest import scorekit
 from tests.faults import closed, full_disk, without_privileges
 
@@ -100,19 +102,33 @@ def test_a_store_that_may_not_be_written_to_is_refused_before_anything_is_fitted
 # A full disk ----------------------------------------------------------------------------
 
 
+def small_parts(*args: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command line with parts of a few rows."""
+    return subprocess.run([sys.executable, *args], capture_output=True, text=True, check=False, **kwargs)
+
+
 def test_a_disk_that_is_full_of_scores_leaves_what_can_be_gone_on_with(shop: Shop) -> None:
     shop.write("rows.csv", as_csv(TRAIN_ROWS * 4))
-    command = ["score", "rows.csv", "--chunk-rows", "2", "--passthrough", "all"]
-    whole = scorekit(*command, "-o", "whole.csv", cwd=shop.folder)
+    command = [
+        "-c",
+        PROGRAM.replace("800", "32"),
+        "score",
+        "rows.csv",
+        "--chunk-rows",
+        "2",
+        "--passthrough",
+        "all",
+    ]
+    whole = small_parts(*command, "-o", "whole.csv", cwd=shop.folder)
     assert whole.returncode == 0, whole.stderr
-    done = scorekit(*command, "-o", "out.csv", cwd=shop.folder, preexec_fn=full_disk(20_000))
+    done = small_parts(*command, "-o", "out.csv", cwd=shop.folder, preexec_fn=full_disk(20_000))
     assert done.returncode == 7, done.stderr
     assert done.stderr == (
         "error: out.csv: no space left while writing; nothing was published\n"
         "hint: free some space, and go on with --resume\n"
     )
     assert not (shop.folder / "out.csv").exists()
-    again = scorekit(*command, "-o", "out.csv", "--resume", cwd=shop.folder)
+    again = small_parts(*command, "-o", "out.csv", "--resume", cwd=shop.folder)
     assert again.returncode == 0, again.stderr
     assert "taking up an earlier run" in again.stderr
     assert (shop.folder / "out.csv").read_bytes() == (shop.folder / "whole.csv").read_bytes()
