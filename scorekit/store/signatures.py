@@ -119,7 +119,7 @@ def load_private_key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise UsageError(
             f"{path} is not an unencrypted Ed25519 private key in PEM",
-            hint=f"openssl genpkey -algorithm ed25519 -out {path}",
+            hint="make a pair of keys with `scorekit models keygen FILE`; sign with the private one",
         )
     return key
 
