@@ -1,0 +1,78 @@
+"""A window: the rows that are judged together, as counts that add up in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(eq=False)
+class Window:
+    """Counts of the rows of a window.
+
+    Attributes
+    ----------
+    rows, rejected, fallback : int
+        All rows, those without a score, and those that a fallback answered.
+    flaws : dict of (code, column) to int
+        Rows for each thing that was wrong with rows.
+    counts : ndarray of int64, shape (size of the counter's vector,) or (0,)
+        See ``counting.Counter``; empty where there is no baseline, or nothing was counted yet.
+    duplicates : int or None
+        Rows whose id stood before; None where there are no ids.
+    missing_columns : tuple of str
+        Columns of the model that the input lacks.
+    """
+
+    rows: int = 0
+    rejected: int = 0
+    fallback: int = 0
+    flaws: dict[tuple[str, str], int] = field(default_factory=dict)
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    duplicates: int | None = None
+    missing_columns: tuple[str, ...] = ()
+
+    def add(self, other: Window) -> None:
+        """Take in the rows of another window; the order does not matter."""
+        self.rows += other.rows
+        self.rejected += other.rejected
+        self.fallback += other.fallback
+        for flaw, count in other.flaws.items():
+            self.flaws[flaw] = self.flaws.get(flaw, 0) + count
+        if len(other.counts):
+            self.counts = other.counts + self.counts if len(self.counts) else other.counts.copy()
+        if other.duplicates is not None:
+            self.duplicates = other.duplicates + (self.duplicates or 0)
+        self.missing_columns = tuple(dict.fromkeys((*self.missing_columns, *other.missing_columns)))
+
+    @property
+    def poor(self) -> int:
+        """Rows that the model did not answer."""
+        return self.rejected + self.fallback
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {
+            "rows": self.rows,
+            "rejected": self.rejected,
+            "fallback": self.fallback,
+            "flaws": [[code, column, count] for (code, column), count in self.flaws.items()],
+            "counts": self.counts.tolist(),
+            "duplicates": self.duplicates,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Window:
+        """Read what ``to_dict`` wrote."""
+        return cls(
+            rows=content["rows"],
+            rejected=content["rejected"],
+            fallback=content["fallback"],
+            flaws={(code, column): count for code, column, count in content["flaws"]},
+            counts=np.array(content["counts"], dtype=np.int64),
+            duplicates=content["duplicates"],
+        )
