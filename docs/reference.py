@@ -58,6 +58,16 @@ def error_codes() -> str:
     return _table(("code", "exit code", "meaning"), rows)
 
 
+def known_options() -> str:
+    """The table of options, as Python."""
+    lines = ["OPTIONS: Mapping[str, Mapping[str, Kind]] = {"]
+    for name, options in cli.options_by_table().items():
+        lines.append(f'    "{name}": {{')
+        lines += [f'        "{option}": "{kind}",' for option, kind in sorted(options.items())]
+        lines.append("    },")
+    return "\n".join([*lines, "}"])
+
+
 def flaws() -> str:
     """What can be wrong with a row."""
     rows = [

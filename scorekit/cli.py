@@ -10,17 +10,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn, get_origin
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from scorekit import config
 from scorekit.errors import ScorekitError, UsageError
+from scorekit.known_options import Kind
 from scorekit.terminal import LogFormat, terminal
 
 ENVIRONMENT = "SCOREKIT"
@@ -119,13 +120,13 @@ def _command(name: str, function: Any) -> Any:
 
 def _configure(ctx: typer.Context, value: Path | None) -> Path | None:
     settings = config.load(value)
-    table = _table_of(ctx)
-    settings.check_tables([*map(_canonical, COMMANDS), *GROUPS])
-    if table in settings.values:
-        in_group = GROUPS[table][2] if table in GROUPS else None
-        settings.check_options(table, _options_of(in_group) if in_group else option_names(ctx.command))
-    ctx.meta[config.CONFIG_META] = value
-    ctx.default_map = {**settings.for_command(table), **(ctx.default_map or {})}
+    settings.check()
+    defaults = settings.for_command(_table_of(ctx))
+    named = {
+        option.name: defaults[name] for name, option in _options(ctx.command).items() if name in defaults
+    }
+    ctx.meta[config.CONFIG_META] = settings
+    ctx.default_map = {**named, **(ctx.default_map or {})}
     return value
 
 
@@ -140,19 +141,38 @@ def _canonical(command: str) -> str:
     return "score-batch" if command == "score" else command
 
 
-def option_names(command: Any) -> set[str]:
-    """Names of a command's options as they stand in ``scorekit.toml``: with dashes."""
-    return {name.lstrip("-") for option in command.params for name in option.opts}
+def _options(command: Any) -> dict[str, Any]:
+    """A command's options by their names as they stand in ``scorekit.toml``: with dashes."""
+    named = {max(option.opts, key=len): option for option in command.params}
+    return {
+        name[2:]: option for name, option in named.items() if name.startswith("--") and name != "--config"
+    }
 
 
-def all_option_names() -> set[str]:
-    """Names of the options of every command; imports all of them."""
-    tables = [COMMANDS, *(entries for _, _, entries in GROUPS.values())]
-    return {option for entries in tables for option in _options_of(entries)}
+def options_by_table() -> dict[str, dict[str, Kind]]:
+    """What kind of value each option takes, by table of ``scorekit.toml``; imports every command."""
+    found: dict[str, dict[str, Kind]] = {}
+    for name, entry in COMMANDS.items():
+        found[_canonical(name)] = kinds(load_command(name, entry))
+    for group, (_, _, entries) in GROUPS.items():
+        found[group] = {
+            option: kind
+            for name, entry in entries.items()
+            for option, kind in kinds(load_command(name, entry)).items()
+        }
+    return found
 
 
-def _options_of(entries: Mapping[str, Entry]) -> set[str]:
-    return {option for name, entry in entries.items() for option in option_names(load_command(name, entry))}
+def kinds(command: Any) -> dict[str, Kind]:
+    """What kind of value each option of a command takes."""
+    return {name: _kind(option.type_descriptor.annotation) for name, option in _options(command).items()}
+
+
+def _kind(annotation: Any) -> Kind:
+    if get_origin(annotation) is list:
+        return "a list of texts"
+    plain: dict[Any, Kind] = {bool: "true or false", int: "a whole number", float: "a number"}
+    return plain.get(annotation, "a text")
 
 
 def _quiet(value: bool) -> bool:  # noqa: FBT001 - Typer calls it with the option's value
@@ -215,14 +235,12 @@ app = typer.Typer(
 
 @app.callback()
 def _main(
-    ctx: typer.Context,
     *,
     _version_flag: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Train scikit-learn models into proved versions, and score tables with them."""
-    ctx.obj = all_option_names
 
 
 def _add_groups() -> None:
@@ -348,5 +366,11 @@ def _usage_hint(error: Any) -> str | None:
         return None
     source = ctx.get_parameter_source(option.name) if option is not None else None
     if source is not None and source.name == "DEFAULT_MAP":
-        return f"it stands in {ctx.meta.get(config.CONFIG_META) or config.DEFAULT_FILE}"
+        return f"it stands in {_place_of(ctx, option)}"
     return f"{ctx.command_path} --help"
+
+
+def _place_of(ctx: Any, option: Any) -> str:
+    """Where a value of the settings file stands: in the command's table, else above all of them."""
+    settings: config.Settings = ctx.meta[config.CONFIG_META]
+    return settings.place_of(_table_of(ctx), max(option.opts, key=len)[2:])

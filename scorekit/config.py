@@ -14,12 +14,13 @@ named like a command holds what is for that command only::
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scorekit.errors import UsageError
+from scorekit.known_options import OPTIONS, Kind
 
 DEFAULT_FILE = "scorekit.toml"
 ENVIRONMENT_PREFIX = "SCOREKIT_"
@@ -29,9 +30,14 @@ CONFIG_META = "scorekit.config"
 RESERVED_TABLES = frozenset({"quality", "fallback", "switch", "alerts"})
 """Tables that are no commands: the policy, read where it is used."""
 
-
-PARAMETERS = {"format": "file_format", "json": "as_json"}
-"""Options whose parameter has another name, because theirs is taken in Python."""
+KINDS: Mapping[Kind, tuple[type, ...]] = {
+    "a text": (str,),
+    "a whole number": (int,),
+    "a number": (int, float),
+    "true or false": (bool,),
+    "a list of texts": (list,),
+}
+"""What of TOML each kind of option takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,72 +56,138 @@ class Settings:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def for_command(self, command: str) -> dict[str, Any]:
-        """Defaults of a command's options, by parameter name (``chunk_rows``)."""
+        """Defaults of a command's options, by the option's name (``chunk-rows``)."""
         general = {key: value for key, value in self.values.items() if not isinstance(value, dict)}
-        own = self.values.get(command, {})
-        named = {key.replace("_", "-"): value for key, value in {**general, **own}.items()}
-        return {PARAMETERS.get(key, key.replace("-", "_")): value for key, value in named.items()}
+        return {_option(key): value for key, value in {**general, **self._own(command)}.items()}
 
-    def check_tables(self, commands: Iterable[str]) -> None:
-        """Refuse a table that is neither a command nor a policy.
+    def _own(self, command: str) -> Mapping[str, Any]:
+        own: Mapping[str, Any] = {} if command in RESERVED_TABLES else self.values.get(command, {})
+        return own
+
+    def check(self) -> None:
+        """Refuse what no command would read, and values that no option would take.
+
+        What a reserved table holds is checked where it is used.
 
         Raises
         ------
         UsageError
             Naming the file, the line and the nearest known name.
         """
-        known = frozenset(commands) | RESERVED_TABLES
+        tables = OPTIONS.keys() | RESERVED_TABLES
+        general = _kinds(*OPTIONS.values())
         for key, value in self.values.items():
             if isinstance(value, dict):
-                self._known(key, known)
-            elif key in known:
-                raise UsageError(
-                    f"{self.path}:{self._line(key)}: {key} is a table of settings, not a value",
-                    hint=f"write [{key}] on a line of its own, and what it holds below",
-                )
+                self._check_known(tables, key)
+                if key not in RESERVED_TABLES:
+                    self._check_table(key, value)
+            else:
+                self._check_no_table(tables, key)
+                self._check_option(general, value, key)
 
-    def check_options(self, command: str, options: Iterable[str]) -> None:
-        """Refuse an option in a command's own table that the command does not have.
+    def _check_table(self, table: str, content: Mapping[str, Any]) -> None:
+        known = _kinds(OPTIONS[table])
+        for key, value in content.items():
+            self._check_option(known, value, table, key)
 
-        Raises
-        ------
-        UsageError
-            Naming the file, the line and the nearest known name.
-        """
-        for key in self.values.get(command, {}):
-            self._known(key, frozenset(options))
+    def _check_option(self, known: Mapping[str, frozenset[Kind]], value: Any, *path: str) -> None:
+        self._check_known(known, *path)
+        kinds = known[_option(path[-1])]
+        if not any(_fits(value, kind) for kind in kinds):
+            taken = " or ".join(sorted(kinds))
+            raise UsageError(
+                f"{self.place(*path)}: {path[-1]} takes {taken}, not {_described(value)}",
+                hint=_written_as(path[-1], value, kinds),
+            )
 
-    def check_general(self, options: Iterable[str]) -> None:
-        """Refuse an option outside of tables that no command has.
-
-        Raises
-        ------
-        UsageError
-            Naming the file, the line and the nearest known name.
-        """
-        for key, value in self.values.items():
-            if not isinstance(value, dict):
-                self._known(key, frozenset(options))
-
-    def _known(self, key: str, known: frozenset[str]) -> None:
-        name = key.replace("_", "-")
+    def _check_known(self, known: Collection[str], *path: str) -> None:
+        name = _option(path[-1])
         if name in known:
             return
         import difflib
 
         near = difflib.get_close_matches(name, known, n=1)
         raise UsageError(
-            f"{self.path}:{self._line(key)}: no such setting: {key}",
+            f"{self.place(*path)}: no such setting: {path[-1]}",
             hint=f"did you mean {near[0]}?" if near else None,
         )
 
-    def _line(self, key: str) -> int:
-        lines = self.path.read_text().splitlines() if self.path else []
+    def _check_no_table(self, tables: Collection[str], key: str) -> None:
+        if key in tables:
+            raise UsageError(
+                f"{self.place(key)}: {key} is a table of settings, not a value",
+                hint=f"write [{key}] on a line of its own, and what it holds below",
+            )
+
+    def place_of(self, table: str, option: str) -> str:
+        """File and line of an option: in its table, else above all of them."""
+        for path, content in (((table,), self._own(table)), ((), self.values)):
+            for key in content:
+                if _option(key) == option:
+                    return self.place(*path, key)
+        return str(self.path)
+
+    def place(self, *path: str) -> str:
+        """File and line of a table or a key, by the names of the tables around it and its own."""
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path else []
+        wanted, within = list(path), []
         for number, line in enumerate(lines, start=1):
-            name = line.split("=")[0].strip().strip("[]").strip().strip("\"'")
-            if name == key:
-                return number
-        return 1
+            text, equals, _ = line.partition("=")
+            if line.lstrip().startswith("["):
+                within = _parts(line.partition("]")[0].replace("[", ""))
+                found = within
+            else:
+                found = [*within, *_parts(text)] if equals else []
+            if found[: len(wanted)] == wanted:
+                return f"{self.path}:{number}"
+        return str(self.path)
+
+
+def _parts(key: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in key.split(".")]
+
+
+def _kinds(*tables: Mapping[str, Kind]) -> dict[str, frozenset[Kind]]:
+    """What an option may take in any of some tables."""
+    kinds: dict[str, frozenset[Kind]] = {}
+    for options in tables:
+        for option, kind in options.items():
+            kinds[option] = kinds.get(option, frozenset()) | {kind}
+    return kinds
+
+
+def _option(key: str) -> str:
+    """An option's name; the file may have underscores in it."""
+    return key.replace("_", "-")
+
+
+def _fits(value: Any, kind: Kind) -> bool:
+    if kind == "a list of texts":
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return isinstance(value, KINDS[kind]) and (kind == "true or false" or not isinstance(value, bool))
+
+
+def _described(value: Any) -> str:
+    """A value of TOML for a person, who wrote it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'the text "{value}"'
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, list):
+        others = [each for each in value if not isinstance(each, str)]
+        return f"a list with {_described(others[0])}" if others else "a list"
+    return "a table" if isinstance(value, dict) else f"the time {value}"
+
+
+def _written_as(key: str, value: Any, kinds: frozenset[Kind]) -> str | None:
+    """How to write what may be meant."""
+    if isinstance(value, str):
+        return f'write {key} = ["{value}"]' if "a list of texts" in kinds else "write it without quotes"
+    if isinstance(value, int | float) and not isinstance(value, bool) and "a text" in kinds:
+        return f'write {key} = "{value}"'
+    return None
 
 
 def load(path: Path | None) -> Settings:

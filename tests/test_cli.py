@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from scorekit import cli, errors
+from scorekit import cli, config, errors
 from scorekit.cli import COMMANDS, GROUPS, Entry, load_command, run
+from scorekit.known_options import OPTIONS
 
 ENTRIES = [(name, entry) for name, entry in COMMANDS.items()] + [
     (f"{group} {name}", entry) for group, (_, _, entries) in GROUPS.items() for name, entry in entries.items()
@@ -140,28 +141,92 @@ def test_settings_come_from_option_environment_file_default_in_this_order(
     assert store_of(capsys) == "c (option)"
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('\nstoer = "x"\n', "scorekit.toml:2: no such setting: stoer"),
-        ("[score-batch]\nthreads = 1\nchunk_row = 5\n", "scorekit.toml:3: no such setting: chunk_row"),
-        ("[scorebatch]\n", "scorekit.toml:1: no such setting: scorebatch"),
+MISTAKES = [
+    ('\nstoer = "x"\n', "scorekit.toml:2: no such setting: stoer\nhint: did you mean store?"),
+    ("trusted-keys = ['x']\n", "scorekit.toml:1: no such setting: trusted-keys"),
+    ("[score-batch]\nthreads = 1\nchunk_row = 5\n", "scorekit.toml:3: no such setting: chunk_row"),
+    ('[train]\nm = "bank"\n', "scorekit.toml:2: no such setting: m\n"),
+    ('[train]\ndata = ["x"]\n', "scorekit.toml:2: no such setting: data\n"),
+    ("[scorebatch]\n", "scorekit.toml:1: no such setting: scorebatch"),
+    ("[score]\nthreads = 1\n", "scorekit.toml:1: no such setting: score\nhint: did you mean score-batch?"),
+    ("store = \n", "scorekit.toml is not valid TOML: Invalid value (at line 1"),
+    (
+        "store = 5\n",
+        'scorekit.toml:1: store takes a text, not the number 5\nhint: write store = "5"',
+    ),
+    (
+        "threads = 2\n[score-batch]\nthreads = '4'\n",
+        'scorekit.toml:3: threads takes a whole number, not the text "4"\nhint: write it without quotes',
+    ),
+    (
+        "[score-batch]\nforce = true\n[train]\ncv = true\n",
+        "scorekit.toml:4: cv takes a whole number, not true\n",
+    ),
+    (
+        'passthrough = "job"\n',
         (
-            "[score]\nthreads = 1\n",
-            "scorekit.toml:1: no such setting: score\nhint: did you mean score-batch?",
+            'scorekit.toml:1: passthrough takes a list of texts, not the text "job"\n'
+            'hint: write passthrough = ["job"]'
         ),
-        ("store = \n", "scorekit.toml is not valid TOML: Invalid value (at line 1"),
-    ],
-)
-def test_a_mistake_in_the_settings_is_named_with_its_line(
+    ),
+    ("na-values = ['', -1]\n", "na-values takes a list of texts, not a list with the number -1\n"),
+    ('score-batch.force = "yes"\n', "scorekit.toml:1: force takes true or false, not the text"),
+    ("[train.param]\nmax_iter = 5\n", "scorekit.toml:1: param takes a list of texts, not a table\n"),
+    ("\nmodels = 3\n", "scorekit.toml:2: models is a table of settings, not a value"),
+    ("quality = 3\n", "scorekit.toml:1: quality is a table of settings, not a value"),
+]
+
+
+@pytest.mark.parametrize("command", ["doctor", "score rows.csv", "models list"])
+@pytest.mark.parametrize(("text", "message"), MISTAKES)
+def test_every_command_names_a_mistake_in_the_settings_with_its_line(
     text: str,
     message: str,
+    command: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scorekit.toml").write_text(text)
-    command = "score" if "chunk_row" in text else "doctor"
-    assert run([command, "rows.csv"] if command == "score" else [command]) == 2
+    assert run(command.split()) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("threads = 0\n", 1), ("threads = 2\n[train]\ncv = 3\n[score-batch]\n'threads'=0", 5)],
+)
+def test_a_value_out_of_range_is_named_with_its_line(
+    text: str,
+    line: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scorekit.toml").write_text(text)
+    assert run(["score", "rows.csv"]) == 2
+    assert f"hint: it stands in scorekit.toml:{line}\n" in capsys.readouterr().err
+
+
+def test_policies_are_left_to_those_who_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tables = "".join(f"[{name}]\nanything = 1\nstore = 5\n" for name in sorted(config.RESERVED_TABLES))
+    (tmp_path / "scorekit.toml").write_text(tables)
+    (tmp_path / "models").mkdir()
+    assert run(["doctor", "--json"]) == 0
+    assert store_of(capsys) == "models (default)"
+
+
+def test_the_table_of_options_is_that_of_the_commands() -> None:
+    assert cli.options_by_table() == OPTIONS, "cog -r -I docs scorekit/known_options.py"
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_an_option_is_of_one_kind_in_all_commands_of_a_group(group: str) -> None:
+    kinds = [cli.kinds(load_command(name, entry)) for name, entry in GROUPS[group][2].items()]
+    for options in kinds:
+        assert options.items() <= OPTIONS[group].items()

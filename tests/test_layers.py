@@ -15,6 +15,7 @@ LAYERS: dict[str, int] = {
     "errors": 0,
     "schema": 0,
     "config": 0,
+    "known_options": 0,
     "progress": 0,
     "s3": 0,
     "formats": 0,

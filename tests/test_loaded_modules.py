@@ -71,6 +71,15 @@ def test_the_usual_score_loads_nothing_that_costs_more_than_it(bank: Bank, tmp_p
     assert modules & NOT_FOR_PLAIN_SCORES == set()
 
 
+def test_settings_are_checked_without_the_commands_they_are_for(bank: Bank, tmp_path: Path) -> None:
+    data = write(bank.new.slice(0, 100), tmp_path / "rows.parquet")
+    (tmp_path / "scorekit.toml").write_text('model = "bank"\n[train]\ncv = 3\n[models]\nwhy = "so"\n')
+    modules = loaded("score", data, "--config", tmp_path / "scorekit.toml", SCOREKIT_STORE=str(bank.store))
+    ours = {name for name in modules if name.startswith("scorekit.commands.")}
+    assert ours == {"scorekit.commands.options", "scorekit.commands.score_batch"}
+    assert modules & BANNED == set()
+
+
 def test_rejects_and_flags_load_nothing_more(bank: Bank, tmp_path: Path) -> None:
     rows = bank.new.slice(0, 50).to_pylist()
     rows[3]["age"], rows[4]["job"] = "x", "astronaut"

@@ -12,13 +12,11 @@ def doctor(ctx: typer.Context, *, store: StoreOption = None, as_json: JsonOption
     from scorekit import config, render_doctor
     from scorekit import doctor as library
 
-    settings = config.load(ctx.meta.get(config.CONFIG_META))
+    settings = ctx.meta[config.CONFIG_META]
     origin = ctx.get_parameter_source("store")
     source = (
         origin.name.lower().replace("commandline", "option").replace("default_map", "file") if origin else ""
     )
-    # the file is checked against every command here, which is too slow to do each time
-    settings.check_general(ctx.obj())
     report = library.examine(store, library.setting_origins(settings, store, source))
     render_doctor.show(report, as_json=as_json)
     if not report.healthy:
