@@ -13,7 +13,7 @@ batches, threads or machines is exactly the verdict over one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -56,7 +56,7 @@ class Bins(BaseModel):
     slots : tuple of int
         Bin of each interval or code. Numeric: -inf, the intervals, +inf, missing.
         Category: unseen, missing, then the levels in their order.
-    minimum, maximum, mean : float or None
+    minimum, maximum, mean, deviation : float or None
         Of the finite training values of a numeric column.
     """
 
@@ -71,6 +71,7 @@ class Bins(BaseModel):
     minimum: float | None = None
     maximum: float | None = None
     mean: float | None = None
+    deviation: float | None = None
 
     @property
     def rows(self) -> int:
@@ -162,15 +163,17 @@ def numeric_bins(name: str, values: Values) -> Bins:
         slots=tuple(slots),
         minimum=float(finite.min()) if len(finite) else None,
         maximum=float(finite.max()) if len(finite) else None,
-        mean=_mean(finite),
+        mean=_finite(np.mean, finite),
+        deviation=_finite(np.std, finite),
     )
     return _counted(empty, values)
 
 
-def _mean(finite: Values) -> float | None:
-    with np.errstate(over="ignore"):
-        mean = float(finite.mean()) if len(finite) else math.nan
-    return mean if math.isfinite(mean) else None
+def _finite(statistic: Callable[[Values], Any], values: Values) -> float | None:
+    """A statistic of some values, unless there is none or it overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = float(statistic(values)) if len(values) else math.nan
+    return found if math.isfinite(found) else None
 
 
 def _one_a_value(distinct: Values) -> tuple[list[float], list[str], list[int]]:
@@ -260,12 +263,32 @@ def _counted(bins: Bins, values: Any) -> Bins:
 
 
 class BinCounter:
-    """Counts values of one column over its bins."""
+    """Counts values of one column over its bins.
+
+    Numbers outside the range of training are counted too, in the same search: the ends of
+    that range are edges like others, beyond which the counts go to the same bins.
+    """
 
     def __init__(self, bins: Bins) -> None:
-        self._slots = np.array(bins.slots)
         self._size = len(bins.labels)
-        self._edges = np.array([-np.inf, *bins.edges, _LARGEST, np.inf]) if bins.kind == "numeric" else None
+        self._edges: Values | None = None
+        self._outside = np.zeros(0, dtype=np.int64)
+        self._slots = np.array(bins.slots)
+        if bins.kind == "numeric":
+            self._split(bins)
+
+    def _split(self, bins: Bins) -> None:
+        plain = np.array([-np.inf, *bins.edges, _LARGEST, np.inf])
+        ends = set(plain.tolist())
+        if bins.minimum is not None and bins.maximum is not None:
+            below = math.nextafter(bins.minimum, -math.inf)
+            ends |= {below, bins.maximum}
+        self._edges = np.array(sorted(ends))
+        # missing values come behind the last edge
+        self._slots = self._slots[[*np.searchsorted(plain, self._edges), len(plain)]]
+        if bins.minimum is not None and bins.maximum is not None:
+            odd = (self._edges <= below) | (self._edges > bins.maximum)
+            self._outside = np.flatnonzero(odd & np.isfinite(self._edges))
 
     def count(self, values: Any) -> NDArray[np.int64]:
         """Rows in each bin.
@@ -279,9 +302,13 @@ class BinCounter:
         -------
         ndarray of int64, shape (n_bins,)
         """
+        return self.count_with_range(values)[0]
+
+    def count_with_range(self, values: Any) -> tuple[NDArray[np.int64], int]:
+        """Rows in each bin, and finite ones outside the range of training, which are in a bin too."""
         # NaN is sorted behind infinity
         places = values + 2 if self._edges is None else np.searchsorted(self._edges, values, side="left")
         found = np.bincount(places, minlength=len(self._slots))
         counts = np.zeros(self._size, dtype=np.int64)
         np.add.at(counts, self._slots, found)
-        return counts
+        return counts, int(found[self._outside].sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,45 @@ from scorekit.errors import VersionMismatch
 from scorekit.quality.baseline import Baseline, BinCounter, Bins, Codes, Values
 from scorekit.schema import Schema
 
+STEPS = 1 << 20
+"""Parts of a baseline score's spread in which scores are added up, as whole numbers: so the
+order of the batches changes no bit of their mean."""
+FARTHEST = 1 << 11
+"""Spreads from the mean beyond which a score counts as just so far: no sum overflows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnCounts:
+    """What was counted of one column.
+
+    Attributes
+    ----------
+    bins : Bins
+        Of the baseline.
+    counts : ndarray of int64, shape (n_bins,)
+    outside : int
+        Finite values outside the range of training; they are in a bin as well.
+    mean : float or None
+        Of a score's finite values; None for features and where there are none.
+    """
+
+    bins: Bins
+    counts: NDArray[np.int64]
+    outside: int = 0
+    mean: float | None = None
+
+    def share(self, label: str) -> float:
+        """Share of the rows in the bin of a label."""
+        place, rows = self.bins.bin(label), int(self.counts.sum())
+        return 0.0 if place is None or not rows else int(self.counts[place]) / rows
+
 
 class Counter:
-    """Counts batches over all bins of a baseline, one after the other in one vector.
+    """Counts batches over all bins of a baseline, in one vector that adds up.
+
+    The vector holds the bins of each column, one after the other; then for each column
+    the values outside the range of training; then for each score the sum of its
+    distances from the baseline's mean, and how many scores are in that sum.
 
     Parameters
     ----------
@@ -23,8 +60,8 @@ class Counter:
 
     Attributes
     ----------
-    columns : tuple of Bins
-        Features, then scores, in the order of the vector.
+    features, scores : tuple of Bins
+        In the order of the vector.
 
     Raises
     ------
@@ -40,10 +77,19 @@ class Counter:
                 f"the baseline has a feature that the model has not: {strange[0]!r}",
                 hint="make it again with `scorekit quality baseline`",
             )
-        self.columns: tuple[Bins, ...] = (*baseline.features, *baseline.scores)
-        self._features = [(*places[bins.name], BinCounter(bins)) for bins in baseline.features]
-        self._scores = [BinCounter(bins) for bins in baseline.scores]
-        self._ends = np.cumsum([len(bins.labels) for bins in self.columns])
+        self.features, self.scores = baseline.features, baseline.scores
+        self._features = [(*places[bins.name], BinCounter(bins)) for bins in self.features]
+        self._scores = [(BinCounter(bins), _Sum(bins)) for bins in self.scores]
+        self._ends = np.cumsum([len(bins.labels) for bins in self.columns], dtype=np.int64)
+
+    @property
+    def columns(self) -> tuple[Bins, ...]:
+        """Features, then scores."""
+        return (*self.features, *self.scores)
+
+    def __len__(self) -> int:
+        """Size of the vector."""
+        return int(self._ends[-1] if len(self._ends) else 0) + len(self.columns) + 2 * len(self.scores)
 
     def count(self, numeric: Values, codes: Codes, scores: Values) -> NDArray[np.int64]:
         """Count a batch.
@@ -57,15 +103,52 @@ class Counter:
 
         Returns
         -------
-        ndarray of int64, shape (n_bins of all columns,)
+        ndarray of int64, shape (len(self),)
             Adds up over batches.
         """
         found = [
-            counter.count((codes if coded else numeric)[:, index]) for coded, index, counter in self._features
+            counter.count_with_range((codes if coded else numeric)[:, index])
+            for coded, index, counter in self._features
         ]
-        found += [counter.count(column) for counter, column in zip(self._scores, scores.T, strict=True)]
-        return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+        sums: list[int] = []
+        for (counter, total), column in zip(self._scores, scores.T, strict=True):
+            found.append(counter.count_with_range(column))
+            sums += total.of(column)
+        beside = np.array([*(outside for _, outside in found), *sums], dtype=np.int64)
+        return np.concatenate([*(counts for counts, _ in found), beside])
 
-    def split(self, counts: NDArray[np.int64]) -> Sequence[NDArray[np.int64]]:
-        """The counts of each column."""
-        return np.split(counts, self._ends[:-1]) if len(self.columns) else []
+    def nothing(self) -> NDArray[np.int64]:
+        """The vector of no rows."""
+        return np.zeros(len(self), dtype=np.int64)
+
+    def split(self, vector: NDArray[np.int64]) -> Sequence[ColumnCounts]:
+        """What was counted of each column."""
+        *counts, beside = np.split(vector, self._ends)
+        outside, sums = beside[: len(self.columns)], beside[len(self.columns) :]
+        means = [None] * len(self.features) + [
+            total.mean(int(sums[2 * place]), int(sums[2 * place + 1]))
+            for place, (_, total) in enumerate(self._scores)
+        ]
+        return [
+            ColumnCounts(bins, found, int(odd), mean)
+            for bins, found, odd, mean in zip(self.columns, counts, outside, means, strict=True)
+        ]
+
+
+class _Sum:
+    """Adds up the scores of one column as whole numbers."""
+
+    def __init__(self, bins: Bins) -> None:
+        self._centre = bins.mean or 0.0
+        self._unit = (bins.deviation or 1.0) / STEPS
+
+    def of(self, column: Values) -> tuple[int, int]:
+        """Sum and number of the finite values."""
+        finite = column[np.isfinite(column)]
+        most = float(FARTHEST * STEPS)
+        steps = np.clip((finite - self._centre) / self._unit, -most, most)
+        return int(np.rint(steps).astype(np.int64).sum()), len(finite)
+
+    def mean(self, total: int, rows: int) -> float | None:
+        """The mean that a sum stands for."""
+        return self._centre + total / rows * self._unit if rows else None

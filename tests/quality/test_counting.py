@@ -52,14 +52,14 @@ def test_pieces_in_any_split_add_up_to_the_whole(cuts: list[int]) -> None:
         counting.count(columns.numeric[a:b], columns.codes[a:b], scores[a:b]) for a, b in pairwise(ends)
     ]
     assert (sum(pieces) == whole).all()
-    assert [column.sum() for column in counting.split(whole)] == [300] * 4
+    assert [column.counts.sum() for column in counting.split(whole)] == [300] * 4
 
 
 def test_rejected_rows_are_missing_scores() -> None:
     columns, scores = rows(10)
     scores[:4] = np.nan
     counting = counter()
-    found = counting.split(counting.count(columns.numeric, columns.codes, scores))[-1]
+    found = counting.split(counting.count(columns.numeric, columns.codes, scores))[-1].counts
     assert found[counting.columns[-1].bin("missing")] == 4
 
 
