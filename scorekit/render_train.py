@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from scorekit import render_manifest
+from scorekit.store.signatures import only_signed
 from scorekit.terminal import terminal
 from scorekit.training.reproduce import Reproduction
 from scorekit.training.train import Training
@@ -17,12 +19,20 @@ _CANDIDATES = 5
 """Candidates of a search that are shown; the manifest has them all."""
 
 
-def show(training: Training, *, as_json: bool) -> None:
-    """Show a summary on stderr, or one JSON object on stdout."""
+def show(training: Training, *, store: str | None = None, as_json: bool) -> None:
+    """Show a summary on stderr, or one JSON object on stdout.
+
+    Parameters
+    ----------
+    training : Training
+    store : str, optional
+        What ``--store`` has to say for the next command to find the version.
+    as_json : bool
+    """
     if as_json:
         terminal.answer_json(to_json(training))
         return
-    terminal.show(*_head(training), *_metrics(training), *_search(training), *_tail(training))
+    terminal.show(*_head(training), *_metrics(training), *_search(training), *_tail(training, store))
 
 
 def to_json(training: Training) -> dict[str, Any]:
@@ -79,13 +89,17 @@ def _search(training: Training) -> list[str]:
     return lines
 
 
-def _tail(training: Training) -> list[str]:
+def _tail(training: Training, store: str | None) -> list[str]:
     from rich.markup import escape
 
     manifest = training.manifest
-    if not training.champion:
-        return ["", f"  next: scorekit score DATA -m {escape(manifest.name)}:{manifest.version}"]
-    return ["", f"  next: scorekit score DATA -m {escape(manifest.name)}"]
+    version = f"{manifest.name}:{manifest.version}"
+    if only_signed():
+        command = f"scorekit models sign {version} --key KEY"
+    else:
+        command = f"scorekit score DATA -m {manifest.name if training.champion else version}"
+    place = f" --store {shlex.quote(store)}" if store else ""
+    return ["", f"  next: {escape(command + place)}"]
 
 
 # Making it again ---------------------------------------------------------------------

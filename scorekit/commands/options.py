@@ -31,6 +31,13 @@ AllowMismatchOption = Annotated[
 ]
 
 
+def given_store(ctx: typer.Context) -> str | None:
+    """What ``--store`` was given as, for the command that comes next; the environment and the file stay."""
+    source = ctx.get_parameter_source("store")
+    store: str | None = ctx.params["store"]
+    return store if source is not None and source.name == "COMMANDLINE" else None
+
+
 def who(by: str | None) -> str:
     """Who does it, for a history: as given, else the user's name, as far as there is one."""
     import getpass

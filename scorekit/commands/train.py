@@ -7,12 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from scorekit.commands.options import ByOption, JsonOption, StoreOption, who
+from scorekit.commands.options import ByOption, JsonOption, StoreOption, given_store, who
 
 _MODEL, _COLUMNS, _MEASURE, _VERSION = "What is trained", "Columns", "How it is measured", "The version"
 
 
 def train(
+    ctx: typer.Context,
     data: Annotated[
         list[str],
         typer.Argument(metavar="DATA", help="CSV, Parquet, JSON lines or Arrow; globs, folders, s3://."),
@@ -164,4 +165,4 @@ def train(
     made = recipes.make_recipe(recipe, given)
     with terminal.progress() as progress:
         result = run(data, made, by=who(by), store=store, jobs=jobs, promote=promote, progress=progress)
-    render_train.show(result, as_json=as_json)
+    render_train.show(result, store=given_store(ctx), as_json=as_json)

@@ -243,6 +243,27 @@ def require(signing: Signing, trusted: Keys | None, source: str) -> None:
     raise TamperedError(f"{source} {text}", hint=f"{TRUST_VARIABLE} says which keys are trusted", code=code)
 
 
+def only_signed() -> bool:
+    """Whether only versions that somebody trusted has signed are used here."""
+    return TRUST_VARIABLE in os.environ
+
+
+def allow_unsigned() -> None:
+    """Refuse to point an alias at a new version, which nobody has signed, where only signed ones are used.
+
+    Raises
+    ------
+    TamperedError
+        With the code ``unsigned``.
+    """
+    if only_signed():
+        raise TamperedError(
+            "a new version is not signed, and only signed versions are trusted here: it cannot be promoted",
+            hint="train without --promote, then `scorekit models sign` and `scorekit models promote` it",
+            code="unsigned",
+        )
+
+
 _REFUSALS: dict[Standing, tuple[str, str]] = {
     "unsigned": ("is not signed, and only signed versions are trusted here", "unsigned"),
     "untrusted": ("is signed, but by no key that is trusted here", "untrusted_key"),

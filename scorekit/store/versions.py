@@ -124,10 +124,15 @@ class Store(Contents):
         -------
         Manifest
             As it was published.
+
+        Raises
+        ------
+        TamperedError
+            If an alias is to point at it and only signed versions are trusted.
         """
         name = check_name(manifest.name)
         if alias is not None:
-            check_alias(alias)
+            self.check_promotable(alias)
         entries = {_check_file_name(path): file_entry(content) for path, content in files.items()}
         version = self._objects.publish(
             name, files, lambda number: manifest.sealed(number, entries).to_bytes()
@@ -147,6 +152,17 @@ class Store(Contents):
             If it cannot be reached, or its folder cannot be written to.
         """
         self._objects.check_writable(check_name(name))
+
+    def check_promotable(self, alias: str = CHAMPION) -> None:
+        """Refuse to publish a version that an alias is to point at where only signed ones are trusted.
+
+        Raises
+        ------
+        TamperedError
+            With the code ``unsigned``.
+        """
+        check_alias(alias)
+        signatures.allow_unsigned()
 
     def _first_champion(self, name: str, by: str) -> None:
         def keep(current: bytes | None) -> bytes:

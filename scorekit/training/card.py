@@ -133,7 +133,11 @@ def _scoring(manifest: Manifest) -> str:
         )
     else:
         how = f"Scored by scikit-learn itself: {scoring.not_lowered}."
-    return f"{how}\n\n```\nscorekit score DATA -m {manifest.name}\n```"
+    return (
+        f"{how}\n\n```\nscorekit score DATA -m {manifest.name}:VERSION --store STORE\n```\n\n"
+        f"VERSION is the number of the folder this card lies in, STORE what holds `{manifest.name}`; "
+        "`models`, unless it is said."
+    )
 
 
 def _number(value: float | None) -> str:

@@ -147,10 +147,14 @@ def train(
     ------
     UsageError, DataError
         If the recipe or the data are not as they should be; nothing is published then.
+    TamperedError
+        If it is to be promoted, and only signed versions are trusted.
     """
     progress = progress or Silent()
     opened = Store.open(store)
     name = check_name(recipe.name) if recipe.name is not None else None
+    if promote:
+        opened.check_promotable()
     clock = _Clock({})
     progress.stage("read")
     dataset = read_dataset(inputs, recipe)

@@ -114,3 +114,25 @@ def test_nobody_signs_what_does_not_hold(store: Path, models: Models, tmp_path: 
     assert said.code == 4
     assert "bank/1/card.md was changed after it was published: not signed" in said.err
     assert models("sign", "bank:2", "--key", tmp_path / "nothing").code == 2
+
+
+def test_training_promotes_nothing_that_promote_would_refuse(
+    store: Path, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models("keygen", tmp_path / "key")
+    monkeypatch.setenv("SCOREKIT_TRUSTED_KEYS", f"{tmp_path / 'key'}.pub")
+    data = tmp_path / "rows.csv"
+    data.write_text("age,tall\n" + "5,no\n30,yes\n" * 9)
+    train = ["train", data, "--target", "tall", "--name", "bank", "--estimator", "logistic", "--cv", "0"]
+    refused = scorekit(*train, "--promote", "--verbose")
+    assert refused.returncode == 4
+    assert "error: a new version is not signed, and only signed versions are trusted" in refused.stderr
+    assert "hint: train without --promote, then `scorekit models sign`" in refused.stderr
+    assert "read" not in refused.stderr.splitlines(), "it can be known before"
+    assert not (store / "bank/3").exists()
+    made = scorekit(*train)
+    assert made.returncode == 0
+    assert made.stderr.endswith("next: scorekit models sign bank:3 --key KEY\n")
+    assert models("promote", "bank:3").code == 4
+    models("sign", "bank:3", "--key", tmp_path / "key")
+    assert models("promote", "bank:3").code == 0

@@ -50,6 +50,9 @@ def test_an_unsigned_version_is_refused(store: Store) -> None:
     assert caught.value.code == "unsigned"
     with pytest.raises(TamperedError):
         store.promote(BANK, by="ann")
+    with pytest.raises(TamperedError, match="a new version is not signed"):
+        publish(store, alias="candidate")
+    assert store.versions("bank") == [1]
     checked = store.verify(BANK)
     assert checked.signing.standing == "unsigned"
     assert "is not signed" in checked.problems[0]
