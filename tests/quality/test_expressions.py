@@ -119,6 +119,9 @@ def test_dates() -> None:
         ("missing(age) or age > 3", True),
         ("not missing(age) and age > 3", True),
         ("1 < 2 and age > 3", False),
+        ("age > 3 and 2 < 1", True),
+        ("age > 3 or 1 < 2", True),
+        ("age > 3 or 2 < 1", False),
     ],
 )
 def test_what_a_missing_value_makes_unknown(text: str, known: bool) -> None:
