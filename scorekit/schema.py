@@ -41,6 +41,10 @@ UNSEEN_TEXT = "\0unseen"
 NOT_TEXT = "\0not text"
 """Stands for a value that has no text, such as a list; no data file holds it."""
 
+ABSENT = "\0absent "
+"""Begins the name of a column of truth values that stands beside the columns of a batch: in which rows the
+record lacks the key that the rest of the name is, which is not the same as null. No data file holds it."""
+
 
 class Feature(BaseModel):
     """One input column of a model.

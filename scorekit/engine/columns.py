@@ -19,11 +19,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from scorekit.engine.buffers import bits, null_mask
 from scorekit.engine.categories import Coder, Texts, text_or_none, texts_of
 from scorekit.engine.flaws import Flaw
 from scorekit.engine.numbers import decode_number, number_cell
 from scorekit.errors import SchemaError
-from scorekit.schema import UNSEEN, Schema
+from scorekit.schema import ABSENT, UNSEEN, Schema
 
 _EXACT = 1 << 53
 """Whole numbers below it are float64 numbers."""
@@ -131,6 +132,8 @@ class Decoder:
     def batch(self, batch: pa.RecordBatch) -> Columns:
         """Decode an Arrow batch.
 
+        Beside its columns it may hold which of its records lack a key; see ``ABSENT``.
+
         Raises
         ------
         SchemaError
@@ -144,6 +147,8 @@ class Decoder:
         named: list[Named] = []
         for feature, index in self.schema.each():
             array = batch.column(found[feature.name])
+            if (absent := found.get(ABSENT + feature.name)) is not None:
+                flaws.append(Flaw("absent", feature.name, _marked(batch.column(absent))))
             if feature.coded:
                 wrong, known = self._coded[index].decode(array, columns.codes[:, index])
                 flaws += wrong
@@ -219,6 +224,12 @@ class Decoder:
     def _column(self, rows: Sequence[Mapping[str, Any]], index: int) -> Texts:
         name = self._coded[index].name
         return [text_or_none(row.get(name)) for row in rows]
+
+
+def _marked(marks: pa.Array) -> NDArray[np.int64]:
+    """Where truth values are true, and not null."""
+    marked = bits(marks.buffers()[1], marks.offset, len(marks))
+    return np.flatnonzero(marked & ~null_mask(marks))
 
 
 def missing_columns(missing: Sequence[str], present: Sequence[str]) -> SchemaError:

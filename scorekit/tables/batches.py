@@ -43,7 +43,8 @@ class Batch:
     Attributes
     ----------
     rows : pyarrow.RecordBatch
-        The wanted columns that the file has, in the order of the file.
+        The wanted columns that the file has, in the order of the file; then, where a record
+        lacks a key, a column that says so (``schema.ABSENT``).
     first_row : int
         Number in the file of the first row, from 0.
     bad : tuple of BadRecord

@@ -6,8 +6,8 @@ follows what was found: a file that writes numbers as strings is soon read the f
 again. Both ways give the same bits.
 
 Blank lines are no records, but lines are counted with them. A key that a line lacks is
-null in that row, for many writers leave nulls out; a key that no line has is a missing
-column.
+null in that row, and said to be absent (``absent``): a request that lacks it is refused,
+and so is a line. A key that no line has is a missing column.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from scorekit.errors import SchemaError
 from scorekit.tables import json_records
+from scorekit.tables.absent import Unsure, lacking, with_absent
 from scorekit.tables.arrays import with_null_rows
 from scorekit.tables.batches import BadRecord, Batch, cut, skip
 from scorekit.tables.columns import wanted_names
@@ -214,16 +215,20 @@ class JsonReader:
         yield from self._blocks
 
     def _block(self, block: JsonBlock, row: int) -> tuple[pa.RecordBatch, tuple[BadRecord, ...]]:
+        rows = self._fast(block)
+        return (rows, ()) if rows is not None else self._line_by_line(block, row)
+
+    def _fast(self, block: JsonBlock) -> pa.RecordBatch | None:
+        """A block by pyarrow; None if it must be taken line by line."""
         lines = block.count_lines()
-        if block.plain(lines):
-            try:
-                table = parse(block.data, self._plan)
-            except pa.ArrowInvalid:
-                pass
-            else:
-                if table.num_rows == lines:
-                    return _one_batch(table), ()
-        return self._line_by_line(block, row)
+        if not block.plain(lines):
+            return None
+        try:
+            rows = _one_batch(parse(block.data, self._plan))
+            holed = [name for name in self._wanted if rows.column(name).null_count]
+            return with_absent(rows, lacking(block.data, holed)) if rows.num_rows == lines else None
+        except (pa.ArrowInvalid, Unsure):
+            return None
 
     def _line_by_line(self, block: JsonBlock, row: int) -> tuple[pa.RecordBatch, tuple[BadRecord, ...]]:
         lines = list(json_records.lines(block.data, block.line))
@@ -231,6 +236,7 @@ class JsonReader:
         # a column too many: a batch of no columns has no rows
         columns = [*(self._column(name, objects) for name in self._wanted), pa.nulls(len(objects))]
         rows = pa.RecordBatch.from_arrays(columns, names=[*self._wanted, "\0"]).select(self._wanted)
+        rows = with_absent(rows, _lacked(objects, self._wanted))
         bad = [(number, line) for number, line in enumerate(lines) if line.value is None]
         spread = with_null_rows(rows, len(lines), [number for number, _ in bad])
         return spread, tuple(
@@ -284,6 +290,12 @@ def _plan_for(kind: str, values: Iterable[Any], before: pa.DataType) -> pa.DataT
     if len(found) > 1:
         return before
     return _OTHER_PLANS.get((kind, found.pop()), _PLANS[kind]) if found else before
+
+
+def _lacked(objects: Sequence[Line], names: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+    """Which objects lack which keys, as ``absent.lacking`` says it of lines."""
+    found = {name: np.array([name not in (line.value or ()) for line in objects]) for name in names}
+    return {name: lacks for name, lacks in found.items() if lacks.any()}
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:
