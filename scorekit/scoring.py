@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from scorekit.engine.columns import Columns, Decoder
 from scorekit.engine.compiled import Scores
 from scorekit.engine.flaws import Flaw
+from scorekit.quality.counting import Counter
+from scorekit.quality.rows import RowRules
+from scorekit.quality.window import Window
 from scorekit.tables.arrays import numbers as number_array
 from scorekit.tables.arrays import picked
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 SOURCES = ("model", "fallback", "rejected")
 MODEL, FALLBACK, REJECTED = range(3)
+
+_NO_COUNTS = np.zeros(0, dtype=np.int64)
 
 
 class Engine(Protocol):
@@ -52,11 +57,14 @@ class ScoredBatch:
         Index into ``SOURCES``.
     flaws : tuple of Flaw
         What was wrong with rows.
+    counts : ndarray of int64, shape (len(counter),), or (0,) without one
+        Rows in the bins of the baseline; they add up over batches.
     """
 
     values: NDArray[np.float64]
     sources: NDArray[np.uint8]
     flaws: tuple[Flaw, ...]
+    counts: NDArray[np.int64] = field(default_factory=lambda: _NO_COUNTS)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -65,6 +73,26 @@ class ScoredBatch:
     def rejected(self) -> NDArray[np.int64]:
         """Numbers of the rows without a score, ascending."""
         return np.flatnonzero(self.sources == REJECTED)
+
+    @cached_property
+    def poor(self) -> NDArray[np.int64]:
+        """Numbers of the rows that the model did not answer, ascending."""
+        return np.flatnonzero(self.sources != MODEL)
+
+    def window(self) -> Window:
+        """What a judge wants to know of it."""
+        flaws: dict[tuple[str, str], int] = {}
+        for flaw in self.flaws:
+            key = (flaw.code, flaw.column)
+            flaws[key] = flaws.get(key, 0) + len(flaw.rows)
+        rejected = len(self.rejected)
+        return Window(
+            rows=len(self),
+            rejected=rejected,
+            fallback=len(self.poor) - rejected,
+            flaws=flaws,
+            counts=self.counts,
+        )
 
     def flags(self) -> tuple[list[str], NDArray[np.int32]]:
         """What was wrong with each row, as text.
@@ -93,11 +121,23 @@ class Scorer:
     ----------
     manifest : Manifest
     engine : Engine
+    counter : Counter, optional
+        Counts rows and scores over the bins of the baseline.
+    rules : RowRules, optional
+        What the policy asks of each row.
     """
 
-    def __init__(self, manifest: Manifest, engine: Engine) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        engine: Engine,
+        counter: Counter | None = None,
+        rules: RowRules | None = None,
+    ) -> None:
         self.manifest = manifest
         self.engine = engine
+        self.counter = counter
+        self.rules = rules
         self._decoder = Decoder(manifest.inputs, keep_texts=engine.keeps_texts, known=engine.known)
 
     def score(
@@ -121,21 +161,36 @@ class Scorer:
             self._decoder.batch(batch) if isinstance(batch, pa.RecordBatch) else self._decoder.rows(batch)
         )
         scores = self.engine.score(columns)
-        flaws = columns.flaws + scores.flaws
+        flaws = columns.flaws + scores.flaws + self._broken(columns)
         if len(unreadable):
             flaws = _only_unreadable(flaws, np.array(unreadable, dtype=np.int64))
         values = scores.values
         # a finite sum of finite terms: the usual case, in one pass
-        if not flaws and math.isfinite(np.add.reduce(values, axis=None)):
-            return ScoredBatch(values, np.zeros(len(values), dtype=np.uint8), ())
-        return _with_rejects(values, flaws)
+        if flaws or not math.isfinite(np.add.reduce(values, axis=None)):
+            values, sources, flaws = _with_rejects(values, flaws)
+        else:
+            sources = np.zeros(len(values), dtype=np.uint8)
+        return ScoredBatch(values, sources, flaws, self._counts(columns, values))
+
+    def _broken(self, columns: Columns) -> tuple[Flaw, ...]:
+        if self.rules is None:
+            return ()
+        return tuple(Flaw(*broken) for broken in self.rules.broken(columns.numeric, columns.codes))
+
+    def _counts(self, columns: Columns, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        if self.counter is None:
+            return _NO_COUNTS
+        return self.counter.count(columns.numeric, columns.codes, values)
 
     def fork(self) -> Scorer:
         """Another scorer of the same model, for another thread."""
-        return Scorer(self.manifest, self.engine)
+        return Scorer(self.manifest, self.engine, counter=self.counter, rules=self.rules)
 
 
-def _with_rejects(values: NDArray[np.float64], flaws: tuple[Flaw, ...]) -> ScoredBatch:
+def _with_rejects(
+    values: NDArray[np.float64], flaws: tuple[Flaw, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.uint8], tuple[Flaw, ...]]:
+    """Scores without those of rejected rows, where each comes from, and what is wrong with rows."""
     sources = np.zeros(len(values), dtype=np.uint8)
     for flaw in flaws:
         if flaw.rejects:
@@ -148,12 +203,12 @@ def _with_rejects(values: NDArray[np.float64], flaws: tuple[Flaw, ...]) -> Score
     if sources.any():
         values = values.copy()
         values[sources == REJECTED] = np.nan
-    return ScoredBatch(values, sources, flaws)
+    return values, sources, flaws
 
 
 def _only_unreadable(flaws: tuple[Flaw, ...], rows: NDArray[np.int64]) -> tuple[Flaw, ...]:
     """Of a row that could not be read nothing else is worth saying."""
-    others = (Flaw(flaw.code, flaw.column, flaw.rows[~np.isin(flaw.rows, rows)]) for flaw in flaws)
+    others = (replace(flaw, rows=flaw.rows[~np.isin(flaw.rows, rows)]) for flaw in flaws)
     return (Flaw("not_a_record", "", rows), *(flaw for flaw in others if len(flaw.rows)))
 
 

@@ -28,7 +28,8 @@ from scorekit.quality.window import Window
 ROW_CODES = {
     "required": "row.required",
     "out_of_range": "row.range",
-    "unseen": "row.unseen",
+    "unseen_not_allowed": "row.unseen",
+    "unseen": "column.unseen",
     "score_not_finite": "score.finite",
 }
 """Check of a row's flaw; all others are ``row.invalid``."""

@@ -84,7 +84,7 @@ class Judge:
 
     def _action(self, check: Check, column: str) -> Action:
         own = self.settings.columns.get(column)
-        named = own.checks.get(check.id.partition(".")[2]) if own else None
+        named = own.checks.get(check.id) if own else None
         return named or self.settings.checks.get(check.id, check.action)
 
 

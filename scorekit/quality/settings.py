@@ -46,7 +46,7 @@ class ColumnSettings:
     unseen : {"allow", "row"}
         Whether a row with a category that training did not see is scored by the model.
     checks : dict of str to Action
-        What a check of this column does, such as ``psi = "window"``.
+        What a check of this column does, such as ``"column.psi" = "window"``.
     """
 
     __pydantic_config__: ClassVar = FORBID
