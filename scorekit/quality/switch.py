@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ class SwitchRules:
     ValueError
         If a number is below 1, or ``poor`` and ``last`` do not go together.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     last: int | None = None
     poor: int | None = None
@@ -244,7 +246,7 @@ def _count(state: SwitchState, outcome: WindowOutcome, rules: SwitchRules) -> Sw
         seen=seen,
         total_poor=state.total_poor + outcome.poor,
         bad_windows=state.bad_windows + 1 if outcome.failed else 0,
-        clean_windows=0 if outcome.failed or state.position == "closed" else state.clean_windows + 1,
+        clean_windows=state.clean_windows + 1 if state.position == "half_open" else 0,
         recent=_recent(state, outcome, rules, seen),
     )
 

@@ -7,14 +7,16 @@ from collections import deque
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
 from scorekit.quality.switch import PoorRows, SwitchRules, SwitchState, WindowOutcome, advance, suggested
 
-ROWS = st.lists(st.booleans(), max_size=80)
-RULES = st.tuples(st.integers(1, 8), st.integers(0, 12)).map(
+GAPS = st.lists(st.integers(0, 4), max_size=14)
+ROWS = GAPS.map(lambda gaps: [poor for gap in gaps for poor in [False] * gap + [True]])
+"""Rows by how many good ones stand before each poor one: close to where a rule trips."""
+RULES = st.tuples(st.integers(1, 5), st.integers(0, 7)).map(
     lambda pair: SwitchRules(poor=pair[0], last=pair[0] + pair[1])
 )
 
@@ -41,10 +43,11 @@ def rolling(rows: list[bool], rules: SwitchRules) -> int | None:
 
 
 def split(data: st.DataObject, rows: list[bool]) -> list[list[bool]]:
-    ends = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=6)))
+    ends = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=3)))
     return [rows[start:end] for start, end in zip([0, *ends], [*ends, len(rows)], strict=True)]
 
 
+@settings(max_examples=600)
 @given(ROWS, RULES, st.data())
 def test_it_trips_in_the_window_where_a_rolling_count_does(
     rows: list[bool], rules: SwitchRules, data: st.DataObject
@@ -59,6 +62,7 @@ def test_it_trips_in_the_window_where_a_rolling_count_does(
     assert len(state.recent) < (rules.poor or 0)
 
 
+@settings(max_examples=600)
 @given(ROWS, RULES, st.data())
 def test_every_row_of_a_failed_window_is_poor(
     rows: list[bool], rules: SwitchRules, data: st.DataObject
