@@ -55,11 +55,9 @@ def _decoder(names: Sequence[str], *default: None) -> Any:
     """Decodes objects that have these keys, all of them unless there is a default."""
     import msgspec
 
-    fields = {f"f{number}": name for number, name in enumerate(names)}
-    row: Any = msgspec.defstruct(
-        "Row", [(field, msgspec.Raw, *default) for field in fields], rename=fields, gc=False
-    )
-    return msgspec.json.Decoder(row)
+    renamed = {f"f{number}": name for number, name in enumerate(names)}
+    fields: Any = [(field, msgspec.Raw, *default) for field in renamed]
+    return msgspec.json.Decoder(msgspec.defstruct("Row", fields, rename=renamed, gc=False))
 
 
 def _lacked(full: Any, any_of_them: Any, lines: bytes, width: int) -> NDArray[np.bool_]:
