@@ -14,6 +14,7 @@ named like a command holds what is for that command only::
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,8 +144,12 @@ class Settings:
         return str(self.path)
 
 
+_PARTS = re.compile(r"""\s*"[^"]*"\s*|\s*'[^']*'\s*|[^."']+""")
+
+
 def _parts(key: str) -> list[str]:
-    return [part.strip().strip("\"'") for part in key.split(".")]
+    """Parts of a dotted key; a quoted one may hold a dot."""
+    return [part.strip().strip("\"'") for part in _PARTS.findall(key)]
 
 
 def _kinds(*tables: Mapping[str, Kind]) -> dict[str, frozenset[Kind]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -11,8 +12,9 @@ import pyarrow as pa
 from scorekit.engine.compiled import CompiledEngine
 from scorekit.engine.program import ARRAYS_FILE, STRUCTURE_FILE, Program
 from scorekit.errors import SchemaError, UsageError, VersionMismatch
+from scorekit.quality.baseline import Baseline
 from scorekit.scoring import Engine, Scorer, output_columns, output_fields, output_rows
-from scorekit.store.manifest import COMPILED_DIR, ESTIMATOR_FILE, Manifest
+from scorekit.store.manifest import BASELINE_FILE, COMPILED_DIR, ESTIMATOR_FILE, Manifest
 
 if TYPE_CHECKING:
     from scorekit.store.versions import Ref, Store
@@ -26,11 +28,33 @@ class Model:
     manifest : Manifest
         Everything the version says of itself.
     scorer : Scorer
+    store : str or None
+        URI of the store it comes from; None for one that was never in a store.
     """
 
-    def __init__(self, manifest: Manifest, engine: Engine) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        engine: Engine,
+        *,
+        store: str | None = None,
+        read_baseline: Callable[[], Baseline | None] = lambda: None,
+    ) -> None:
         self.manifest = manifest
         self.scorer = Scorer(manifest, engine)
+        self.store = store
+        self._read_baseline = read_baseline
+
+    @cached_property
+    def baseline(self) -> Baseline | None:
+        """What its rows and scores are held against; read, verified, when first asked for.
+
+        Raises
+        ------
+        TamperedError
+            If the file's hash does not hold.
+        """
+        return self._read_baseline()
 
     def __repr__(self) -> str:
         return f"<Model {self.manifest.name}:{self.manifest.version} ({self.scorer.engine.name})>"
@@ -148,11 +172,26 @@ def load(reference: str | None = None, *, store: str | None = None, allow_mismat
 def open_model(store: Store, ref: Ref, *, allow_mismatch: bool = False) -> Model:
     """Load a version that was already resolved; see ``load``."""
     manifest = store.manifest(ref)
+    return Model(
+        manifest,
+        _engine(store, ref, manifest, allow_mismatch=allow_mismatch),
+        store=store.uri,
+        read_baseline=lambda: _baseline(store, ref, manifest),
+    )
+
+
+def _engine(store: Store, ref: Ref, manifest: Manifest, *, allow_mismatch: bool) -> Engine:
     if manifest.scoring.engine == "compiled":
         program = _program(store, ref, manifest)
         if runnable(program):
-            return Model(manifest, CompiledEngine(program, manifest.inputs))
-    return Model(manifest, _reference(store, ref, manifest, allow_mismatch=allow_mismatch))
+            return CompiledEngine(program, manifest.inputs)
+    return _reference(store, ref, manifest, allow_mismatch=allow_mismatch)
+
+
+def _baseline(store: Store, ref: Ref, manifest: Manifest) -> Baseline | None:
+    if BASELINE_FILE not in manifest.files:
+        return None
+    return Baseline.from_bytes(store.read(ref, manifest, BASELINE_FILE), f"{ref}: {BASELINE_FILE}")
 
 
 def runnable(program: Program) -> bool:

@@ -26,6 +26,8 @@ FLAWS: dict[str, FlawKind] = {
     "absent": FlawKind(rejects=True, message="no such key in this record"),
     "missing_not_allowed": FlawKind(rejects=True, message="missing, and the model needs it"),
     "unseen_not_allowed": FlawKind(rejects=True, message="a category the model does not know and refuses"),
+    "required": FlawKind(rejects=True, message="missing, and the policy requires it"),
+    "out_of_range": FlawKind(rejects=True, message="outside the range that the policy allows"),
     "infinite": FlawKind(rejects=True, message="infinite, or too large for the model"),
     "not_positive": FlawKind(rejects=True, message="zero or negative, and the model takes its logarithm"),
     "not_scored": FlawKind(rejects=True, message="scikit-learn raised an error on this row"),
@@ -46,11 +48,14 @@ class Flaw:
         Input column, or the empty string where no single column is to blame.
     rows : ndarray of int64, shape (n_flawed,)
         Row numbers within the batch, ascending.
+    harmless : bool
+        Whether the policy scores such rows all the same.
     """
 
     code: str
     column: str
     rows: NDArray[np.int64]
+    harmless: bool = False
 
     @property
     def name(self) -> str:
@@ -60,8 +65,8 @@ class Flaw:
     @property
     def rejects(self) -> bool:
         """Whether these rows get no score."""
-        return FLAWS[self.code].rejects
+        return FLAWS[self.code].rejects and not self.harmless
 
     def shifted(self, offset: int) -> Flaw:
         """The same flaw in a batch that begins ``offset`` rows earlier."""
-        return Flaw(self.code, self.column, self.rows + offset) if offset else self
+        return Flaw(self.code, self.column, self.rows + offset, self.harmless) if offset else self

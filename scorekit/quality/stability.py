@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class Thresholds:
     warn_p, alarm_p : float
         Largest corrected probability.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     warn: float = 0.10
     alarm: float = 0.25

@@ -1,0 +1,214 @@
+"""The gate between scores and what is downstream: every window is judged, then published or not.
+
+A gate knows the policy, the baseline, and the kill switch of the model, which is one for
+all processes that share a state database. Batch, stream and service hand it their
+windows; what it decides, they do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from scorekit.errors import QualityError, ScorekitError, SwitchOpen
+from scorekit.model import Model
+from scorekit.policy import Policy
+from scorekit.quality.counting import Counter
+from scorekit.quality.judging import Judge
+from scorekit.quality.rows import RowRules
+from scorekit.quality.switch import PoorRows, SwitchState, WindowOutcome
+from scorekit.quality.verdict import Finding, OnFail, Verdict
+from scorekit.quality.window import Window
+from scorekit.scoring import Scorer
+
+KNOWN_FOR = 1.0
+"""Seconds for which the state of the switch may be taken as it was read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """What becomes of a window.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    action : {"publish", "replace", "withhold"}
+        ``replace`` publishes the fallback's scores instead of the model's.
+    switch : SwitchState or None
+        As it stands after the window was counted; None without a state database.
+    refusal : ScorekitError or None
+        Why it is withheld.
+    """
+
+    verdict: Verdict
+    action: Literal["publish", "replace", "withhold"]
+    switch: SwitchState | None = None
+    refusal: ScorekitError | None = None
+
+
+class Gate:
+    """Judges the windows of one run.
+
+    Parameters
+    ----------
+    model : Model
+    policy : Policy
+    on_fail : {"warn", "fallback", "fail"}, optional
+        What a failed window does, if not what the policy says.
+
+    Attributes
+    ----------
+    scorer : Scorer
+        Counts what the gate judges, and holds rows against the policy.
+
+    Raises
+    ------
+    UsageError
+        If the policy names a column or a check that there is none of.
+    """
+
+    def __init__(self, model: Model, policy: Policy, *, on_fail: OnFail | None = None) -> None:
+        self.model = model
+        self.policy = policy
+        self.on_fail: OnFail = on_fail or policy.quality.on_fail
+        manifest, baseline = model.manifest, model.baseline
+        counter = Counter(baseline, manifest.inputs) if baseline else None
+        rules = RowRules(policy.quality, manifest.inputs)
+        self._judge = Judge(policy.quality, counter)
+        self.scorer = Scorer(manifest, model.scorer.engine, counter=counter, rules=rules)
+        self._ledger: Any = None
+        self._run: Any = None
+        self._read_at = -KNOWN_FOR
+        self._switch: SwitchState | None = None
+
+    @property
+    def may_withhold(self) -> bool:
+        """Whether a window may turn out not to be published as the model scored it."""
+        settings, switch = self.policy.quality, self.policy.switch
+        rows = settings.rows
+        return (
+            self.on_fail != "warn"
+            or "fail" in settings.checks.values()
+            or any("fail" in column.checks.values() for column in settings.columns.values())
+            or any(
+                limit is not None
+                for limit in (rows.least, rows.most, switch.poor, switch.total, switch.windows)
+            )
+        )
+
+    @contextmanager
+    def run(self, run_id: str, kind: Literal["batch", "stream", "serve"], output: str) -> Iterator[None]:
+        """Keep a record of a run; of one that ends by an error, that it failed.
+
+        Raises
+        ------
+        Unreachable
+            If the state database cannot be read or written.
+        """
+        if self.model.store is None:
+            yield
+            return
+        from scorekit.state.ledger import Ledger
+
+        with Ledger.open(self.model.store) as self._ledger:
+            manifest = self.model.manifest
+            self._run = self._ledger.begin(manifest.name, manifest.version, run_id, kind, output)
+            try:
+                yield
+            except BaseException:
+                self._ledger.finish(self._run, "failed", 0)
+                raise
+
+    def finish(self, outcome: Literal["published", "degraded", "quarantined"], rows: int) -> None:
+        """Say how the run ended."""
+        if self._ledger is not None:
+            self._ledger.finish(self._run, outcome, rows)
+
+    def poor_rows(self) -> PoorRows:
+        """Where a window's poor rows are counted."""
+        return PoorRows(self.policy.switch)
+
+    def judge(self, window: Window) -> Verdict:
+        """The verdict of a window; nothing is recorded."""
+        return self._judge.judge(window)
+
+    def decide(self, number: int, window: Window, poor: PoorRows) -> Decision:
+        """Judge a window, record it, and say what becomes of it.
+
+        Parameters
+        ----------
+        number : int
+            Of the window within the run, from 0: with the run's id it tells the window from
+            all others, so that a run that is repeated counts once.
+        window : Window
+        poor : PoorRows
+            Of the same rows.
+        """
+        verdict = self.judge(window)
+        switch = self._record(number, verdict, poor)
+        refusal = self._refused_by_switch(switch) or self._refused_by_quality(verdict)
+        if refusal is not None:
+            return Decision(verdict, "withhold", switch, refusal)
+        replaced = verdict.failed and self.on_fail == "fallback"
+        return Decision(verdict, "replace" if replaced else "publish", switch)
+
+    def _record(self, number: int, verdict: Verdict, poor: PoorRows) -> SwitchState | None:
+        if self._ledger is None:
+            return None
+        outcome = WindowOutcome.of(poor, failed=verdict.failed)
+        recorded = self._ledger.record(self._run, number, 0, verdict, outcome, self.policy.switch)
+        self._switch, self._read_at = recorded.state, time.monotonic()
+        return self._switch
+
+    def _refused_by_quality(self, verdict: Verdict) -> QualityError | None:
+        if not verdict.failed or (verdict.outcome == "window" and self.on_fail != "fail"):
+            return None
+        return QualityError(f"the quality gate failed: {said(verdict)}", hint=self._report_hint())
+
+    def _refused_by_switch(self, switch: SwitchState | None) -> SwitchOpen | None:
+        if switch is None or switch.position == "closed":
+            return None
+        how = "open" if switch.position == "open" else "half open"
+        name = self.model.manifest.name
+        return SwitchOpen(
+            f"the kill switch of {name} is {how}",
+            hint=f"see `scorekit switch status -m {name}`; a person closes it with `scorekit switch reset`",
+        )
+
+    def _report_hint(self) -> str:
+        return f"see `scorekit quality history -m {self.model.manifest.name}`"
+
+    def check_switch(self) -> None:
+        """Refuse to go on while the switch is not closed.
+
+        Raises
+        ------
+        SwitchOpen
+        Unreachable
+            If the state cannot be read: it counts as open.
+        """
+        if self._ledger is None:
+            return
+        if time.monotonic() - self._read_at >= KNOWN_FOR or self._switch is None:
+            self._switch = self._ledger.switch(self.model.manifest.name)
+            self._read_at = time.monotonic()
+        refusal = self._refused_by_switch(self._switch)
+        if refusal is not None:
+            raise refusal
+
+
+def said(verdict: Verdict) -> str:
+    """Why a window failed, in one line."""
+    reasons = verdict.reasons
+    first = "; ".join(
+        f"{found.check}{f' of {found.column!r}' if found.column else ''}: {found.message}"
+        for found in reasons[:3]
+    )
+    return f"{first} and {len(reasons) - 3} more" if len(reasons) > 3 else first
+
+
+def _named(found: Finding) -> str:
+    return f"{found.check} of {found.column!r}" if found.column else found.check
