@@ -11,7 +11,7 @@ import scorekit
 
 ROOT = Path(scorekit.__file__).parent
 
-LAYERS: dict[str, int] = {
+LAYERS: dict[str, float] = {
     "errors": 0,
     "schema": 0,
     "config": 0,
@@ -23,8 +23,11 @@ LAYERS: dict[str, int] = {
     "quality": 1,
     "store": 1,
     "tables": 1,
+    "state": 1.5,
     "scoring": 2,
     "model": 2,
+    "policy": 2,
+    "gate": 2,
     "batch": 3,
     "versions": 3,
     "comparison": 3,
@@ -41,7 +44,7 @@ ONLY = {"rich": {"terminal", "render"}, "typer": {"cli", "commands"}, "fastapi":
 """Libraries that only some places know."""
 
 
-def layer_of(name: str) -> int:
+def layer_of(name: str) -> float:
     return 4 if name.startswith("render") else LAYERS[name]
 
 

@@ -1,0 +1,361 @@
+"""The ledger: what scoring writes down, and the kill switch it asks. See ``scorekit.state``."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Literal, Self, TypeVar
+
+from scorekit.quality.switch import Position, SwitchRules, SwitchState, WindowOutcome, advance
+from scorekit.quality.verdict import Verdict
+from scorekit.state import place, statements
+from scorekit.state.database import Connection, Cursor, Database
+from scorekit.state.moments import now
+from scorekit.state.opening import open_connection
+from scorekit.state.rows import (
+    Change,
+    count_rows,
+    read_change,
+    read_switch,
+    switch_row,
+    verdict_rows,
+    window_row,
+)
+
+Kind = Literal["batch", "stream", "serve"]
+RunOutcome = Literal["running", "published", "degraded", "quarantined", "failed"]
+
+ITSELF = "scorekit"
+"""Who trips a switch by a rule."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that is written down.
+
+    Attributes
+    ----------
+    key : int
+        In the database.
+    model, run_id : str
+    version : int
+    kind : {"batch", "stream", "serve"}
+    """
+
+    key: int
+    model: str
+    version: int
+    run_id: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a window that was written down.
+
+    Attributes
+    ----------
+    state : SwitchState
+        Of the switch, after it. Whatever else is said here, this one decides.
+    tripped : bool
+        Whether this window opened it.
+    reason : str or None
+        The rule that moved it, in words.
+    repeated : bool
+        Whether its rows were counted before, so that they were not again.
+    """
+
+    state: SwitchState
+    tripped: bool = False
+    reason: str | None = None
+    repeated: bool = False
+
+
+class Ledger:
+    """The state of a store's models, for one process; its threads may share it.
+
+    Parameters
+    ----------
+    database : Database
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.RLock()
+        self._process = 0
+        self._held: Connection | None = None
+        self._connection()
+
+    @classmethod
+    def open(cls, store_uri: str | None = None, url: str | None = None) -> Ledger:
+        """Open the state of a store's models.
+
+        Parameters
+        ----------
+        store_uri : str, optional
+            A folder or ``s3://bucket/prefix``; by default ``SCOREKIT_STORE``, else ``models``.
+        url : str, optional
+            Of the database; by default ``SCOREKIT_DATABASE_URL``, else a file beside the store.
+
+        Raises
+        ------
+        Unreachable
+            If it cannot be used: its ``code`` says whether it is locked, damaged, read-only, of a
+            newer scorekit, migrated by half, or does not answer.
+        UsageError
+            If the URL is of no database that scorekit knows.
+        """
+        return cls(place.find(store_uri, url))
+
+    @property
+    def shown(self) -> str:
+        """Where it is, for people, without secrets."""
+        return self._database.shown
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._lock:
+            self._drop()
+
+    # ---- the switch
+
+    def switch(self, model: str) -> SwitchState:
+        """How the switch of a model stands; one that nobody touched is closed."""
+        return self._read(lambda cursor: self._find_switch(cursor, model) or SwitchState())
+
+    def trip(self, model: str, who: str, reason: str) -> SwitchState:
+        """Open the switch."""
+        return self._move(model, who, reason, "open")
+
+    def reset(self, model: str, who: str, reason: str, *, half_open: bool = False) -> SwitchState:
+        """Close the switch, or open it by half, and count from nothing."""
+        return self._move(model, who, reason, "half_open" if half_open else "closed")
+
+    def audit(self, model: str) -> tuple[Change, ...]:
+        """Every change of the switch, oldest first."""
+
+        def read(cursor: Cursor) -> tuple[Change, ...]:
+            self._database.execute(cursor, statements.READ_CHANGES, {"model": model})
+            return tuple(read_change(row) for row in cursor.fetchall())
+
+        return self._read(read)
+
+    def _move(self, model: str, who: str, reason: str, position: Position) -> SwitchState:
+        def move(cursor: Cursor) -> SwitchState:
+            before = self._hold_switch(cursor, model)
+            after = replace(before, position="open") if position == "open" else SwitchState(position)
+            return self._write_switch(cursor, model, before, after, (who, reason, None))
+
+        moved = self._write(move)
+        self._settle()
+        return moved
+
+    # ---- runs
+
+    def begin(self, model: str, version: int, run_id: str, kind: Kind, output: str | None = None) -> Run:
+        """Write down that a run begins, or begins again."""
+        named = {"model": model, "version": version, "run_id": run_id}
+
+        def begin(cursor: Cursor) -> int:
+            values = {**named, "kind": kind, "output": output, "now": now()}
+            self._database.execute(cursor, statements.BEGIN_RUN, values)
+            self._database.execute(cursor, statements.FIND_RUN, named)
+            return int(cursor.fetchone()[0])
+
+        return Run(self._write(begin), model, version, run_id, kind)
+
+    def finish(self, run: Run, outcome: RunOutcome, rows: int) -> None:
+        """Write down how a run ended."""
+        values = {"run_key": run.key, "outcome": outcome, "rows": rows, "now": now()}
+        self._write(lambda cursor: self._database.execute(cursor, statements.FINISH_RUN, values))
+
+    def record(
+        self,
+        run: Run,
+        number: int,
+        first_row: int,
+        verdict: Verdict,
+        outcome: WindowOutcome,
+        rules: SwitchRules,
+    ) -> Recorded:
+        """Write down a window and count it for the switch, in one transaction.
+
+        Rows count once. A window that is recorded again, under its number or under others
+        that cover its rows, takes the place of what was written, and moves nothing.
+
+        Parameters
+        ----------
+        run : Run
+        number : int
+            Of the window in its run.
+        first_row : int
+            Of the window in its run, from 0.
+        verdict : Verdict
+            With the bin counts of its columns.
+        outcome : WindowOutcome
+        rules : SwitchRules
+        """
+        made: list[Recorded] = []
+
+        def record(cursor: Cursor) -> Recorded:
+            before = self._hold_switch(cursor, run.model)
+            repeated = self._write_window(cursor, run, number, first_row, verdict)
+            if repeated:
+                made.append(Recorded(before, repeated=True))
+            else:
+                made.append(self._advance(cursor, run, before, outcome, rules))
+            return made[-1]
+
+        self._write(record)
+        # done again after a cut while the first one was committed: it is the first that counted
+        recorded = made[0] if made[-1].repeated else made[-1]
+        if recorded.reason is not None:
+            self._settle()
+        return recorded
+
+    def _advance(
+        self, cursor: Cursor, run: Run, before: SwitchState, outcome: WindowOutcome, rules: SwitchRules
+    ) -> Recorded:
+        after, reason = advance(before, outcome, rules)
+        if after == before and reason is None:
+            return Recorded(before)
+        change = (ITSELF, reason, run.run_id) if reason is not None else None
+        state = self._write_switch(cursor, run.model, before, after, change)
+        return Recorded(state, tripped=reason is not None and state.position == "open", reason=reason)
+
+    def _write_window(self, cursor: Cursor, run: Run, number: int, first_row: int, verdict: Verdict) -> bool:
+        """Write a window; whether its rows were written before."""
+        say = self._database.execute
+        values = {
+            **window_row(verdict),
+            "run_key": run.key,
+            "model": run.model,
+            "number": number,
+            "first_row": first_row,
+            "now": now(),
+        }
+        covered = self._covers(cursor, run, first_row, verdict.window.rows)
+        say(cursor, statements.MAKE_WINDOW, values)
+        again = cursor.rowcount == 0
+        say(cursor, statements.FIND_WINDOW, values)
+        key = {"window_key": cursor.fetchone()[0]}
+        if again:
+            say(cursor, statements.REWRITE_WINDOW, {**values, **key})
+            say(cursor, statements.CLEAR_VERDICTS, key)
+            say(cursor, statements.CLEAR_COUNTS, key)
+        each = self._database.execute_each
+        each(cursor, statements.WRITE_VERDICT, [{**key, **row} for row in verdict_rows(verdict)])
+        each(cursor, statements.WRITE_COUNTS, [{**key, **row} for row in count_rows(verdict)])
+        return again or covered
+
+    def _covers(self, cursor: Cursor, run: Run, first_row: int, rows: int) -> bool:
+        """Whether other windows of the run hold all of these rows."""
+        end_row = first_row + rows
+        bounds = {"run_key": run.key, "first_row": first_row, "end_row": end_row}
+        self._database.execute(cursor, statements.FIND_BESIDE, bounds)
+        beside = [(max(first, first_row), min(first + count, end_row)) for first, count in cursor.fetchall()]
+        return rows > 0 and sum(max(0, end - start) for start, end in beside) >= rows
+
+    # ---- the row of the switch
+
+    def _find_switch(self, cursor: Cursor, model: str, suffix: str = "") -> SwitchState | None:
+        self._database.execute(cursor, statements.READ_SWITCH + suffix, {"model": model})
+        row = cursor.fetchone()
+        return read_switch(row) if row is not None else None
+
+    def _hold_switch(self, cursor: Cursor, model: str) -> SwitchState:
+        """The switch, which nobody else moves until the end of the transaction."""
+        held = self._find_switch(cursor, model, self._database.for_update)
+        if held is not None:
+            return held
+        self._database.execute(cursor, statements.MAKE_SWITCH, {"model": model, "now": now()})
+        return self._find_switch(cursor, model, self._database.for_update) or SwitchState()
+
+    def _write_switch(
+        self,
+        cursor: Cursor,
+        model: str,
+        before: SwitchState,
+        after: SwitchState,
+        change: tuple[str, str, str | None] | None,
+    ) -> SwitchState:
+        """Write a switch, and who changed it, why and in which run."""
+        at = now()
+        since = at if change is not None or before.since is None else before.since
+        row = {**switch_row(after), "model": model, "since": since, "now": at}
+        self._database.execute(cursor, statements.WRITE_SWITCH, row)
+        if change is not None:
+            moved = {"from_position": before.position, "to_position": after.position}
+            named = dict(zip(("who", "why", "run_id"), change, strict=True))
+            self._database.execute(
+                cursor, statements.WRITE_CHANGE, {"model": model, "now": at, **moved, **named}
+            )
+        return replace(after, since=since, updated=at)
+
+    # ---- talking to the database
+
+    def _read(self, work: Callable[[Cursor], Answer]) -> Answer:
+        return self._twice(work, ())
+
+    def _write(self, work: Callable[[Cursor], Answer]) -> Answer:
+        return self._twice(work, self._database.begin)
+
+    def _twice(self, work: Callable[[Cursor], Answer], begin: tuple[str, ...]) -> Answer:
+        """Do it; once more where the connection was cut, for what is done here may be done again."""
+        with self._lock:
+            try:
+                return self._once(work, begin)
+            except self._database.errors as error:
+                if not self._database.passes(error):
+                    raise self._database.translate(error) from None
+            self._drop()
+            with self._database.translated():
+                return self._once(work, begin)
+
+    def _once(self, work: Callable[[Cursor], Answer], begin: tuple[str, ...]) -> Answer:
+        cursor = self._connection().cursor()
+        try:
+            for statement in begin:
+                cursor.execute(statement)
+            answer = work(cursor)
+            if begin:
+                cursor.execute("COMMIT")
+        except BaseException:
+            if begin:
+                with suppress(self._database.errors):
+                    cursor.execute("ROLLBACK")
+            raise
+        else:
+            return answer
+        finally:
+            cursor.close()
+
+    def _connection(self) -> Connection:
+        if self._process != os.getpid():
+            # a connection belongs to the process that made it: a child leaves its parent's alone
+            self._held, self._process = None, os.getpid()
+        if self._held is None:
+            self._held = open_connection(self._database)
+        self._database.check_in_place()
+        return self._held
+
+    def _drop(self) -> None:
+        if self._held is not None and self._process == os.getpid():
+            with suppress(self._database.errors):
+                self._held.close()
+        self._held = None
+
+    def _settle(self) -> None:
+        with self._lock:
+            self._database.settle(self._connection())

@@ -1,0 +1,77 @@
+"""What the hot path says to the database, in SQL that SQLite and PostgreSQL both take.
+
+A test holds every table and column that is named here to ``models``.
+"""
+
+from __future__ import annotations
+
+READ_SWITCH = """
+SELECT position, seen, total_poor, bad_windows, clean_windows, recent, since, updated
+FROM scorekit_switches WHERE model = :model"""
+
+MAKE_SWITCH = """
+INSERT INTO scorekit_switches
+(model, position, since, seen, total_poor, bad_windows, clean_windows, recent, updated, revision)
+VALUES (:model, 'closed', :now, 0, 0, 0, 0, '[]', :now, 0)
+ON CONFLICT (model) DO NOTHING"""
+
+WRITE_SWITCH = """
+UPDATE scorekit_switches
+SET position = :position, since = :since, seen = :seen, total_poor = :total_poor,
+bad_windows = :bad_windows, clean_windows = :clean_windows, recent = :recent, updated = :now,
+revision = revision + 1
+WHERE model = :model"""
+
+WRITE_CHANGE = """
+INSERT INTO scorekit_switch_audit (model, at, who, from_position, to_position, why, run_id)
+VALUES (:model, :now, :who, :from_position, :to_position, :why, :run_id)"""
+
+READ_CHANGES = """
+SELECT at, who, from_position, to_position, why, run_id
+FROM scorekit_switch_audit WHERE model = :model ORDER BY id"""
+
+BEGIN_RUN = """
+INSERT INTO scorekit_runs (model, version, run_id, kind, started, outcome, output)
+VALUES (:model, :version, :run_id, :kind, :now, 'running', :output)
+ON CONFLICT (model, version, run_id) DO UPDATE
+SET kind = :kind, started = :now, finished = NULL, outcome = 'running', output = :output, rows = NULL"""
+
+FIND_RUN = """
+SELECT id FROM scorekit_runs WHERE model = :model AND version = :version AND run_id = :run_id"""
+
+FINISH_RUN = """
+UPDATE scorekit_runs SET finished = :now, outcome = :outcome, rows = :rows WHERE id = :run_key"""
+
+FIND_BESIDE = """
+SELECT first_row, rows FROM scorekit_windows
+WHERE run_key = :run_key AND first_row < :end_row AND first_row >= COALESCE(
+(SELECT MAX(first_row) FROM scorekit_windows WHERE run_key = :run_key AND first_row <= :first_row), 0)"""
+"""Windows of a run that begin before others end: since they do not overlap, from the one that holds
+the first row."""
+
+MAKE_WINDOW = """
+INSERT INTO scorekit_windows
+(run_key, model, number, first_row, rows, rejected, fallback, state, outcome, reason, recorded)
+VALUES (:run_key, :model, :number, :first_row, :rows, :rejected, :fallback, :state, :outcome, :reason, :now)
+ON CONFLICT (run_key, number) DO NOTHING"""
+
+FIND_WINDOW = """
+SELECT id FROM scorekit_windows WHERE run_key = :run_key AND number = :number"""
+
+REWRITE_WINDOW = """
+UPDATE scorekit_windows
+SET first_row = :first_row, rows = :rows, rejected = :rejected, fallback = :fallback, state = :state,
+outcome = :outcome, reason = :reason, recorded = :now
+WHERE id = :window_key"""
+
+CLEAR_VERDICTS = "DELETE FROM scorekit_verdicts WHERE window_key = :window_key"
+
+CLEAR_COUNTS = "DELETE FROM scorekit_bin_counts WHERE window_key = :window_key"
+
+WRITE_VERDICT = """
+INSERT INTO scorekit_verdicts (window_key, check_name, column_name, state, value, expected, message)
+VALUES (:window_key, :check_name, :column_name, :state, :value, :expected, :message)"""
+
+WRITE_COUNTS = """
+INSERT INTO scorekit_bin_counts (window_key, kind, column_name, counts)
+VALUES (:window_key, :kind, :column_name, :counts)"""
