@@ -1,0 +1,301 @@
+"""What was written down, read for people and reports; and what is old, removed.
+
+Everything is in the order in which it was written, whatever the clocks said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
+from sqlalchemy.sql import Delete
+
+from scorekit.quality.switch import SwitchState
+from scorekit.state import models, place
+from scorekit.state.engine import transaction
+from scorekit.state.ledger import Ledger
+from scorekit.state.moments import now
+from scorekit.state.opening import open_connection
+from scorekit.state.rows import Change
+
+LAST = 50
+"""Windows and runs that are read unless more are asked for."""
+
+Row = TypeVar("Row", models.Window, models.Run)
+
+
+@dataclass(frozen=True, slots=True)
+class PastVerdict:
+    """What a check said of a window, or of a column of it.
+
+    Attributes
+    ----------
+    check, column : str
+        The column is empty where the check is of none.
+    state : str
+    value, expected : float or None
+        ``column.psi`` and ``score.psi`` hold the adjusted PSI.
+    message : str
+    """
+
+    check: str
+    column: str
+    state: str
+    value: float | None
+    expected: float | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastWindow:
+    """A window as it was judged.
+
+    Attributes
+    ----------
+    version : int
+        Of the model.
+    run_id, kind : str
+    number, first_row, rows, rejected, fallback : int
+    state, outcome, reason : str
+        Of the verdict; see ``quality.verdict.Verdict``.
+    recorded : datetime
+    verdicts : tuple of PastVerdict
+    counts : mapping of (kind, column) to tuple of int
+        Rows in the bins of the version's baseline; the kind is ``feature`` or ``score``.
+    """
+
+    version: int
+    run_id: str
+    kind: str
+    number: int
+    first_row: int
+    rows: int
+    rejected: int
+    fallback: int
+    state: str
+    outcome: str
+    reason: str
+    recorded: datetime
+    verdicts: tuple[PastVerdict, ...]
+    counts: Mapping[tuple[str, str], tuple[int, ...]]
+
+    def psi(self) -> dict[str, float]:
+        """Adjusted PSI of each feature that has one."""
+        return {
+            said.column: said.value
+            for said in self.verdicts
+            if said.check == "column.psi" and said.value is not None
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run as it went.
+
+    Attributes
+    ----------
+    version : int
+    run_id, kind : str
+    started : datetime
+    finished : datetime or None
+        None while it runs, and where it was killed.
+    outcome : str
+    output : str or None
+    rows : int or None
+    """
+
+    version: int
+    run_id: str
+    kind: str
+    started: datetime
+    finished: datetime | None
+    outcome: str
+    output: str | None
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was written down of a model, oldest first.
+
+    Attributes
+    ----------
+    model : str
+    place : str
+        Of the database, without secrets.
+    switch : SwitchState
+    windows : tuple of PastWindow
+    runs : tuple of PastRun
+    audit : tuple of Change
+        Of the switch: all there is.
+    """
+
+    model: str
+    place: str
+    switch: SwitchState
+    windows: tuple[PastWindow, ...]
+    runs: tuple[PastRun, ...]
+    audit: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was removed.
+
+    Attributes
+    ----------
+    before : datetime
+        Everything older.
+    windows, runs, alerts : int
+    """
+
+    before: datetime
+    windows: int
+    runs: int
+    alerts: int
+
+
+def read(
+    model: str,
+    *,
+    last: int = LAST,
+    since: datetime | None = None,
+    store_uri: str | None = None,
+    url: str | None = None,
+) -> History:
+    """Read what was written down of a model.
+
+    Parameters
+    ----------
+    model : str
+    last : int, default 50
+        The newest windows, and the newest runs.
+    since : datetime, optional
+        None that is older.
+    store_uri, url : str, optional
+        As ``Ledger.open`` has them.
+
+    Raises
+    ------
+    Unreachable
+        If the database cannot be used.
+    """
+    database = place.find(store_uri, url)
+    with Ledger(database) as ledger:
+        switch, audit = ledger.switch(model), ledger.audit(model)
+    with transaction(database) as connection, Session(connection) as session:
+        windows = _newest(session, _windows(), models.Window, models.Window.recorded, model, last, since)
+        runs = _newest(session, select(models.Run), models.Run, models.Run.started, model, last, since)
+        return History(
+            model,
+            database.shown,
+            switch,
+            tuple(_past_window(row) for row in windows),
+            tuple(_past_run(row) for row in runs),
+            audit,
+        )
+
+
+def _windows() -> Select[tuple[models.Window]]:
+    return select(models.Window).options(
+        joinedload(models.Window.run),
+        selectinload(models.Window.verdicts),
+        selectinload(models.Window.bin_counts),
+    )
+
+
+def _newest(
+    session: Session,
+    query: Select[tuple[Row]],
+    table: type[Row],
+    moment: InstrumentedAttribute[datetime],
+    model: str,
+    last: int,
+    since: datetime | None,
+) -> Iterable[Row]:
+    query = query.where(table.model == model).order_by(table.id.desc()).limit(last)
+    if since is not None:
+        query = query.where(moment >= since)
+    return reversed(session.scalars(query).all())
+
+
+def _past_window(row: models.Window) -> PastWindow:
+    return PastWindow(
+        version=row.run.version,
+        run_id=row.run.run_id,
+        kind=row.run.kind,
+        number=row.number,
+        first_row=row.first_row,
+        rows=row.rows,
+        rejected=row.rejected,
+        fallback=row.fallback,
+        state=row.state,
+        outcome=row.outcome,
+        reason=row.reason,
+        recorded=row.recorded,
+        verdicts=tuple(
+            PastVerdict(
+                said.check_name, said.column_name, said.state, said.value, said.expected, said.message
+            )
+            for said in row.verdicts
+        ),
+        counts={(each.kind, each.column_name): tuple(json.loads(each.counts)) for each in row.bin_counts},
+    )
+
+
+def _past_run(row: models.Run) -> PastRun:
+    return PastRun(
+        row.version, row.run_id, row.kind, row.started, row.finished, row.outcome, row.output, row.rows
+    )
+
+
+# Removing what is old ----------------------------------------------------------------
+
+
+def prune(older_than: timedelta, *, store_uri: str | None = None, url: str | None = None) -> Pruned:
+    """Remove windows, runs and sent alerts that are older.
+
+    Switches, their audit and how alerts stand are kept. A run that was removed is not known
+    when it is repeated: its rows count again.
+
+    Parameters
+    ----------
+    older_than : timedelta
+    store_uri, url : str, optional
+        As ``Ledger.open`` has them.
+
+    Raises
+    ------
+    Unreachable
+        If the database cannot be used.
+    """
+    database = place.find(store_uri, url)
+    open_connection(database).close()
+    before = now() - older_than
+    with transaction(database, writes=True) as connection:
+        removed = [connection.execute(query).rowcount for query in _old(before)]
+    return Pruned(before, *removed)
+
+
+def _old(before: datetime) -> tuple[Delete, Delete, Delete]:
+    window, run, alert, delivery = models.Window, models.Run, models.Alert, models.Delivery
+    unsent = exists().where(delivery.alert_key == alert.id, delivery.sent_at.is_(None))
+    return (
+        delete(window).where(window.recorded < before),
+        delete(run).where(
+            func.coalesce(run.finished, run.started) < before,
+            ~exists().where(window.run_key == run.id),
+            _over(),
+        ),
+        delete(alert).where(alert.created < before, ~unsent),
+    )
+
+
+def _over() -> ColumnElement[bool]:
+    """A stream or service that says it runs may do so for years; a batch was killed."""
+    return or_(models.Run.outcome != "running", models.Run.kind == "batch")
