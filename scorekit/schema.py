@@ -21,9 +21,9 @@ kind           decoded to                  missing
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -44,6 +44,42 @@ NOT_TEXT = "\0not text"
 ABSENT = "\0absent "
 """Begins the name of a column of truth values that stands beside the columns of a batch: in which rows the
 record lacks the key that the rest of the name is, which is not the same as null. No data file holds it."""
+
+
+class Missing(NamedTuple):
+    """What means "missing" where a number, a truth value or a time should stand.
+
+    Attributes
+    ----------
+    texts : frozenset of str
+        As they stand, beside the empty text.
+    numbers : frozenset of float
+        Those of the texts that are numbers, which mean so however they are written: for
+        ``-999`` also the number of a typed file, and ``-999.0``.
+    """
+
+    texts: frozenset[str]
+    numbers: frozenset[float]
+
+    @classmethod
+    def of(cls, na_values: Iterable[str]) -> Self:
+        """What means "missing", by the texts that do."""
+        texts = frozenset(("", *na_values))
+        read = map(number_of, texts)
+        return cls(texts, frozenset(number for number in read if number is not None and number == number))
+
+    def means(self, text: str) -> bool:
+        """Whether a text, without space around it, means so."""
+        return text in self.texts or (bool(self.numbers) and number_of(text) in self.numbers)
+
+
+def number_of(text: str) -> float | None:
+    """The number that a text is, or None."""
+    try:
+        # float() also takes underscores, which no data file means
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
 
 
 class Feature(BaseModel):
@@ -103,7 +139,8 @@ class Schema(BaseModel):
     ----------
     features : tuple of Feature
     na_values : tuple of str
-        Strings that mean "missing" in every format, beside null and the empty string.
+        Strings that mean "missing" in every format, beside null and the empty string; and,
+        in features that are no texts, the numbers that they are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, ignored_types=(cached_property,))
@@ -113,6 +150,11 @@ class Schema(BaseModel):
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @cached_property
+    def missing(self) -> Missing:
+        """What means "missing"."""
+        return Missing.of(self.na_values)
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scorekit.engine.buffers import bits, null_mask
 from scorekit.engine.categories import Coder, Texts, text_or_none, texts_of
 from scorekit.engine.flaws import Flaw
-from scorekit.engine.numbers import decode_number, number_cell
+from scorekit.engine.numbers import decode_number, drop, number_cell
 from scorekit.errors import SchemaError
 from scorekit.schema import ABSENT, UNSEEN, Schema
 
@@ -111,18 +111,18 @@ class Decoder:
         self.schema = schema
         self.keep_texts = keep_texts
         self._widths = len(schema.numeric), len(schema.coded)
-        self._missing_texts = frozenset(("", *schema.na_values))
         known = known or {}
         self._coded = [
-            Coder(feature, self._missing_texts, known.get(feature.name, ())) for feature in schema.coded
+            Coder(feature, schema.missing.texts, known.get(feature.name, ())) for feature in schema.coded
         ]
         self._known = [index for index, coder in enumerate(self._coded) if coder.known]
         self._singles = [i for i, feature in enumerate(schema.numeric) if feature.arrow_type == "float"]
+        self._gone = _gone(schema)
         self._cells = [
             (
                 feature.name,
                 index,
-                self._coded[index].code if feature.coded else number_cell(feature, self._missing_texts),
+                self._coded[index].code if feature.coded else number_cell(feature, schema.missing),
                 feature.coded,
                 feature.kind == "numeric",
             )
@@ -156,8 +156,8 @@ class Decoder:
                 if self.keep_texts:
                     texts[index] = texts_of(array)
             else:
-                flaws += decode_number(feature, array, columns.numeric[:, index], self._missing_texts)
-        self._round_singles(columns.numeric)
+                flaws += decode_number(feature, array, columns.numeric[:, index], self.schema.missing)
+        self._finish(columns.numeric)
         return Columns(columns.numeric, columns.codes, tuple(flaws), texts, tuple(named))
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> Columns:
@@ -183,7 +183,7 @@ class Decoder:
                 out[number, index], flaw = decode(value)
                 if flaw is not None:
                     bad.setdefault((flaw, name), []).append(number)
-        self._round_singles(numeric)
+        self._finish(numeric)
         flaws = tuple(Flaw(code, name, np.array(at)) for (code, name), at in bad.items())
         texts = self._row_texts(rows) if self.keep_texts else {}
         named = [
@@ -194,11 +194,16 @@ class Decoder:
         ]
         return Columns(numeric, codes, flaws, texts, tuple(named))
 
-    def _round_singles(self, numeric: NDArray[np.float64]) -> None:
-        """Bring columns trained as float32 to float32, so that 0.1 in a text file is the 0.1 of training."""
+    def _finish(self, numeric: NDArray[np.float64]) -> None:
+        """Bring columns trained as float32 to float32, so that 0.1 in a text file is the 0.1 of training.
+
+        After that a number that means "missing" is the same number whatever it came in.
+        """
         for index in self._singles:
             with np.errstate(over="ignore"):
                 numeric[:, index] = numeric[:, index].astype(np.float32)
+        for index, numbers in self._gone:
+            drop(numeric[:, index], numbers)
 
     def _empty(self, rows: int) -> Columns:
         return Columns(
@@ -224,6 +229,20 @@ class Decoder:
     def _column(self, rows: Sequence[Mapping[str, Any]], index: int) -> Texts:
         name = self._coded[index].name
         return [text_or_none(row.get(name)) for row in rows]
+
+
+def _gone(schema: Schema) -> list[tuple[int, list[float]]]:
+    """The numbers that mean "missing" in each column of numbers, rounded as the column is."""
+    numbers = list(schema.missing.numbers)
+    if not numbers:
+        return []
+    with np.errstate(over="ignore"):
+        singles = np.array(numbers).astype(np.float32).astype(np.float64).tolist()
+    return [
+        (index, singles if feature.arrow_type == "float" else numbers)
+        for index, feature in enumerate(schema.numeric)
+        if feature.kind == "numeric"
+    ]
 
 
 def _marked(marks: pa.Array) -> NDArray[np.int64]:

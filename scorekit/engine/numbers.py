@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scorekit.engine.buffers import bits, null_mask, primitive
 from scorekit.engine.flaws import Flaw
 from scorekit.errors import SchemaError
-from scorekit.schema import Feature
+from scorekit.schema import Feature, Missing, number_of
 
 Cell = Callable[[Any], tuple[float, str | None]]
 """Decodes one parsed value: a number or code, and the flaw it has."""
@@ -25,9 +25,11 @@ _DAY = 86_400_000_000.0
 
 
 def decode_number(
-    feature: Feature, array: pa.Array, out: NDArray[np.float64], missing: frozenset[str]
+    feature: Feature, array: pa.Array, out: NDArray[np.float64], missing: Missing
 ) -> list[Flaw]:
     """Decode an Arrow column into ``out``, a number a row; gives what was wrong.
+
+    In a column of numbers those that mean "missing" stay, for ``drop`` once they are rounded.
 
     Raises
     ------
@@ -46,8 +48,15 @@ def decode_number(
     if array.null_count:
         out[null_mask(array)] = math.nan
     if feature.kind == "boolean" and not pa.types.is_boolean(kind):
+        drop(out, missing.numbers)
         return _refuse_untrue(feature, out)
     return []
+
+
+def drop(values: NDArray[np.float64], numbers: Iterable[float]) -> None:
+    """NaN for numbers that mean "missing"."""
+    for number in numbers:
+        values[values == number] = math.nan
 
 
 def _refuse_untrue(feature: Feature, out: NDArray[np.float64]) -> list[Flaw]:
@@ -88,7 +97,7 @@ def _read_values(feature: Feature, array: pa.Array, out: NDArray[np.float64]) ->
 
 
 def _decode_texts(
-    feature: Feature, array: pa.Array, out: NDArray[np.float64], missing: frozenset[str]
+    feature: Feature, array: pa.Array, out: NDArray[np.float64], missing: Missing
 ) -> list[Flaw]:
     """Numbers written as text: one C++ cast for the whole column, one look at each value if it fails."""
     if feature.kind == "numeric" and not array.null_count:
@@ -97,7 +106,6 @@ def _decode_texts(
         except pa.ArrowInvalid:
             pass
         else:
-            _drop_missing(array, out, missing)
             return []
     cell = _CELLS[feature.kind]
     bad: list[int] = []
@@ -116,39 +124,24 @@ def _decode_texts(
     return [Flaw(_UNREADABLE[feature.kind], feature.name, np.array(bad))] if bad else []
 
 
-def _drop_missing(array: pa.Array, out: NDArray[np.float64], missing: frozenset[str]) -> None:
-    """NaN for texts that mean "missing" and read as numbers: ``-999``, though ``-999.0`` is a number."""
-    for text in missing:
-        number = _number(text, frozenset())
-        for row in np.flatnonzero(out == number) if number is not None else ():
-            if array[int(row)].as_py().strip() in missing:
-                out[row] = math.nan
-
-
-def number_cell(feature: Feature, missing: frozenset[str]) -> Cell:
-    """What decodes one parsed value of a feature; ``missing`` are the texts that mean so."""
+def number_cell(feature: Feature, missing: Missing) -> Cell:
+    """What decodes one parsed value of a feature, as ``decode_number`` does a column."""
     return partial(_cell, _CELLS[feature.kind], _UNREADABLE[feature.kind], missing)
 
 
 def _cell(
-    parse: Callable[[Any, frozenset[str]], float | None], flaw: str, missing: frozenset[str], value: Any
+    parse: Callable[[Any, Missing], float | None], flaw: str, missing: Missing, value: Any
 ) -> tuple[float, str | None]:
     decoded = parse(value, missing)
     return (math.nan, flaw) if decoded is None else (decoded, None)
 
 
-def _number(value: Any, missing: frozenset[str]) -> float | None:
+def _number(value: Any, missing: Missing) -> float | None:
     if value is None:
         return math.nan
     if isinstance(value, str):
         text = value.strip()
-        if text in missing:
-            return math.nan
-        try:
-            # float() also takes underscores, which no data file means
-            return None if "_" in text else float(text)
-        except ValueError:
-            return None
+        return math.nan if text in missing.texts else number_of(text)
     try:
         return float(value)
     except OverflowError:
@@ -162,12 +155,14 @@ _TRUTH = {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "1": 1.0, "1.0": 1.0}
 _TRUTH |= {"false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0, "0": 0.0, "0.0": 0.0}
 
 
-def _boolean(value: Any, missing: frozenset[str]) -> float | None:
+def _boolean(value: Any, missing: Missing) -> float | None:
     if value is None:
         return math.nan
     if isinstance(value, str):
         text = value.strip()
-        return math.nan if text in missing else _TRUTH.get(text.lower())
+        return math.nan if missing.means(text) else _TRUTH.get(text.lower())
+    if _is_missing(value, missing):
+        return math.nan
     number = _number(value, missing)
     if number is None or not (number in (0.0, 1.0) or math.isnan(number)):
         return None
@@ -175,14 +170,20 @@ def _boolean(value: Any, missing: frozenset[str]) -> float | None:
     return number + 0.0
 
 
-def _timestamp(value: Any, missing: frozenset[str]) -> float | None:
+def _is_missing(value: Any, missing: Missing) -> bool:
+    """Whether a number, which a truth value is not, means "missing"."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and bool(missing.numbers) and value in missing.numbers
+
+
+def _timestamp(value: Any, missing: Missing) -> float | None:
     import datetime as dt
 
     if value is None:
         return math.nan
     if isinstance(value, str):
         text = value.strip()
-        if text in missing:
+        if missing.means(text):
             return math.nan
         try:
             value = dt.datetime.fromisoformat(text)
@@ -193,6 +194,8 @@ def _timestamp(value: Any, missing: frozenset[str]) -> float | None:
         return float((aware - _EPOCH) // dt.timedelta(microseconds=1))
     if isinstance(value, dt.date):
         return (value.toordinal() - 719_163) * _DAY
+    if _is_missing(value, missing):
+        return math.nan
     return math.nan if isinstance(value, float) and math.isnan(value) else None
 
 
@@ -203,7 +206,7 @@ def _epoch() -> Any:
 
 
 _EPOCH = _epoch()
-_CELLS: dict[str, Callable[[Any, frozenset[str]], float | None]] = {
+_CELLS: dict[str, Callable[[Any, Missing], float | None]] = {
     "numeric": _number,
     "boolean": _boolean,
     "timestamp": _timestamp,

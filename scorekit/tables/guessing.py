@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from scorekit.schema import Missing
 from scorekit.tables import json_records
 from scorekit.tables.arrays import texts as text_array
 from scorekit.tables.csv_files import CsvBlocks
 from scorekit.tables.csv_records import Block
 from scorekit.tables.joining import NESTED, NO_TEXT
-from scorekit.tables.json_records import Integer, Line, Number
+from scorekit.tables.json_records import Line, Number
 from scorekit.tables.jsonl import JsonBlock, json_blocks, parse, refuse_array, widened
 from scorekit.tables.sources import Source
 from scorekit.tables.text_input import TextInput
@@ -109,15 +110,13 @@ def json_tables(source: Source, na_values: Sequence[str], texts: frozenset[str])
             if block.data.strip():
                 if not tables:
                     refuse_array(source, block)
-                tables.append(_json_block(source, block, frozenset(na_values), texts))
+                tables.append(_json_block(source, block, Missing.of(na_values), texts))
     if not tables:
         raise source.error("holds no records, only blank lines")
     return tables
 
 
-def _json_block(
-    source: Source, block: JsonBlock, na_values: frozenset[str], texts: frozenset[str]
-) -> pa.Table:
+def _json_block(source: Source, block: JsonBlock, missing: Missing, texts: frozenset[str]) -> pa.Table:
     lines = block.count_lines()
     if not texts and block.plain(lines):
         try:
@@ -133,7 +132,7 @@ def _json_block(
             raise source.error(line.message, line=line.line, hint="mend the line, or leave it out")
     if not any(line.value for line in objects):
         return pa.table([pa.nulls(len(objects))], names=[""]).select([])
-    return _from_objects(objects, na_values, texts)
+    return _from_objects(objects, missing, texts)
 
 
 def _parsed(block: JsonBlock) -> pa.Table:
@@ -144,12 +143,12 @@ def _parsed(block: JsonBlock) -> pa.Table:
     return parse(block.data, {**types, **dates}) if dates else table
 
 
-def _from_objects(objects: Sequence[Line], na_values: frozenset[str], texts: frozenset[str]) -> pa.Table:
+def _from_objects(objects: Sequence[Line], missing: Missing, texts: frozenset[str]) -> pa.Table:
     columns: dict[str, pa.Array] = {}
     rows = [line.value or {} for line in objects]
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row.get(name) for row in rows]
-        kind = pa.string() if name in texts else _value_type(values, na_values)
+        kind = pa.string() if name in texts else _value_type(values, missing)
         if pa.types.is_nested(kind):
             columns[name] = pa.nulls(len(values), NESTED)
         elif pa.types.is_string(kind):
@@ -159,21 +158,22 @@ def _from_objects(objects: Sequence[Line], na_values: frozenset[str], texts: fro
         elif pa.types.is_null(kind):
             columns[name] = pa.nulls(len(values))
         else:
-            kept = [None if _is_missing(value, na_values) else value for value in values]
+            kept = [None if _is_missing(value, missing) else value for value in values]
             columns[name] = json_records.typed_column(kind, kept)
     return pa.table(columns)
 
 
-def _value_type(values: Iterable[object], na_values: frozenset[str]) -> pa.DataType:
+def _value_type(values: Iterable[object], missing: Missing) -> pa.DataType:
     """The type of values, less those that mean missing; text if there is nothing but those."""
     present = [value for value in values if value is not None]
-    known = [value for value in present if not _is_missing(value, na_values)]
+    known = [value for value in present if not _is_missing(value, missing)]
     kind = pa.null()
     for value in known or present:
         kind = widened(kind, value)
     return kind
 
 
-def _is_missing(value: object, na_values: frozenset[str]) -> bool:
-    plain = isinstance(value, str) and not isinstance(value, (Number, Integer))
-    return value is None or (plain and (not value or value in na_values))
+def _is_missing(value: object, missing: Missing) -> bool:
+    if isinstance(value, Number):
+        return bool(missing.numbers) and float(value) in missing.numbers
+    return value is None or (isinstance(value, str) and value in missing.texts)

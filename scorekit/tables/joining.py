@@ -65,6 +65,15 @@ _JOINS: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
 """What types go together, and the type that holds them all; the first that fits."""
 
 
+def drop_numbers(column: pa.ChunkedArray, numbers: Collection[float]) -> pa.ChunkedArray:
+    """A column with nulls for numbers that mean "missing"; one that holds no numbers stays as it is."""
+    if not numbers or not _is_number(column.type):
+        return column
+    values = column if column.type == pa.float32() else cast_to(column, pa.float64())
+    gone = pc.is_in(values, value_set=pa.array(sorted(numbers), values.type))
+    return pc.if_else(gone, pa.scalar(None, column.type), column)
+
+
 def cast_to(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     """A column in a wider type; the decoder would make the same of the narrower one.
 

@@ -135,13 +135,16 @@ def _boolean_text(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, Number):
         number = float(value)
-        return None if math.isnan(number) else {0.0: "0", 1.0: "1"}.get(number, UNREADABLE)
+        # any other is no truth value, but it may mean "missing"
+        return None if math.isnan(number) else {0.0: "0", 1.0: "1"}.get(number, str(value))
     return value if isinstance(value, str) else UNREADABLE
 
 
 def _timestamp_text(value: Any) -> str | None:
     if isinstance(value, Number):
-        return None if math.isnan(float(value)) else UNREADABLE
+        number = float(value)
+        # 20240101 is a number here, and no day; it may mean "missing"
+        return None if math.isnan(number) else f"{number:.17e}"
     return value if isinstance(value, str) else UNREADABLE
 
 

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from scorekit.errors import SchemaError
+from scorekit.schema import Missing
 from scorekit.tables import arrow, parquet
 from scorekit.tables.columns import is_text
 from scorekit.tables.formats import FORMATS
 from scorekit.tables.guessing import csv_tables, json_tables
-from scorekit.tables.joining import LOCAL, NESTED, ZONED, cast_to, dates, is_temporal, join
+from scorekit.tables.joining import LOCAL, NESTED, ZONED, cast_to, dates, drop_numbers, is_temporal, join
 from scorekit.tables.sources import Source
 
 _GLANCE = 1000
@@ -59,7 +60,8 @@ def read_tables(sources: Sequence[Source], *, na_values: Sequence[str]) -> pa.Ta
     sources : sequence of Source
         With the same columns, in any order.
     na_values : sequence of str
-        Strings that mean "missing" where they stand for a number, a date or a truth value.
+        Strings that mean "missing" where they stand for a number, a date or a truth value;
+        so do the numbers that they are, in a format with types.
 
     Returns
     -------
@@ -87,7 +89,14 @@ def read_tables(sources: Sequence[Source], *, na_values: Sequence[str]) -> pa.Ta
             )
         ]
     schema = pa.schema([(name, _common(name, pieces)) for name in names])
-    return pa.concat_tables([_conformed(piece, schema) for piece in pieces])
+    table = pa.concat_tables([_conformed(piece, schema) for piece in pieces])
+    return _without_numbers(table, Missing.of(na_values))
+
+
+def _without_numbers(table: pa.Table, missing: Missing) -> pa.Table:
+    """A table with nulls for the numbers that mean "missing"."""
+    columns = [drop_numbers(column, missing.numbers) for column in table.columns]
+    return pa.table(columns, schema=table.schema) if missing.numbers else table
 
 
 def _read(source: Source, na_values: Sequence[str], texts: frozenset[str]) -> list[_Piece]:
@@ -98,11 +107,11 @@ def _read(source: Source, na_values: Sequence[str], texts: frozenset[str]) -> li
         rows = json_tables(source, na_values, texts)
     else:
         rows = [(parquet if source.format == "parquet" else arrow).read_whole(source)]
-    missing = frozenset((None, "", *na_values))
+    missing = Missing.of(na_values)
     return [_piece(source, table, missing, texts) for table in rows]
 
 
-def _piece(source: Source, rows: pa.Table, missing: frozenset[str | None], texts: frozenset[str]) -> _Piece:
+def _piece(source: Source, rows: pa.Table, missing: Missing, texts: frozenset[str]) -> _Piece:
     """Rows and their types; guessed types are made the ones that every format has."""
     if not FORMATS[source.format].text:
         return _Piece(source, rows, dict(zip(rows.column_names, rows.schema.types, strict=True)))
@@ -114,9 +123,13 @@ def _piece(source: Source, rows: pa.Table, missing: frozenset[str | None], texts
         elif pa.types.is_timestamp(kind):
             column = cast_to(column, LOCAL if kind.tz is None else ZONED)
         elif pa.types.is_string(kind) and name not in texts:
-            first = _first_text(column, missing)
-            column = column if first is None else dates(column, first, missing)
+            none = frozenset((None, *missing.texts))
+            first = _first_text(column, none)
+            column = column if first is None else dates(column, first, none)
             kind = pa.null() if first is None else kind
+        elif missing.numbers and not pa.types.is_null(kind):
+            column = drop_numbers(column, missing.numbers)
+            kind = pa.null() if column.null_count == len(column) else kind
         columns[name] = column
         kinds[name] = kind if pa.types.is_null(kind) else column.type
     # by names alone a table without columns would have no rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,7 +44,7 @@ SCHEMA = Schema(
         Feature(name=name, kind=kind, arrow_type=str(TYPES[name]), nullable=True, levels=LEVELS.get(name, ()))
         for name, kind in KINDS.items()
     ),
-    na_values=("?", "NA"),
+    na_values=("?", "NA", "-999", "0.1"),
 )
 TEXTS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8
@@ -72,12 +73,14 @@ TEXTS = st.text(
 ROWS = st.lists(
     st.fixed_dictionaries(
         {
-            "amount": st.none() | st.floats() | st.sampled_from([5e-324, 1.7976931348623157e308, -0.0, 1e22]),
+            "amount": st.none()
+            | st.floats()
+            | st.sampled_from([5e-324, 1.7976931348623157e308, -0.0, 1e22, -999.0, 0.1]),
             "job": st.none() | st.sampled_from(LEVELS["job"]) | TEXTS,
             "job.title": st.none() | st.sampled_from(LEVELS["job.title"]) | TEXTS,
-            "count": st.none() | st.integers(-(2**63), 2**63 - 1),
+            "count": st.none() | st.integers(-(2**63), 2**63 - 1) | st.just(-999),
             'flag "now"': st.none() | st.booleans(),
-            "single": st.none() | st.floats(width=32),
+            "single": st.none() | st.floats(width=32) | st.sampled_from([0.10000000149011612, -999.0]),
             "seen, at": st.none() | st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 1, 1)),
             "born": st.none() | st.dates(dt.date(1, 1, 1), dt.date(9999, 1, 1)),
             "note ☃": st.none() | TEXTS,
@@ -117,6 +120,26 @@ def test_every_format_gives_the_same_columns_to_the_bit(
         assert described(read.columns) == wanted, ending
         assert not read.bad
         assert read.most <= chunk_rows
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_number_that_means_missing_does_so_in_every_format(ending: str, tmp_path: Path) -> None:
+    rows = [dict.fromkeys(TYPES) | {"amount": -999.0, "count": -999, "single": 0.10000000149011612}]
+    columns = score_input(write(tmp_path / f"rows.{ending}", rows, TYPES), SCHEMA).columns
+    assert described(columns) == expected([dict.fromkeys(TYPES)])
+
+
+def test_a_number_that_means_missing_does_so_where_a_line_holds_it_for_another_kind(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    others = {"count": "-999.0", 'flag "now"': -999.0, "seen, at": -999, "born": -9.99e2, "job": -999}
+    path.write_text(f"{json.dumps(dict.fromkeys(TYPES) | others)}\n")
+    assert described(score_input(path, SCHEMA).columns) == expected([dict.fromkeys(TYPES)])
+    path.write_text(f"{json.dumps(dict.fromkeys(TYPES) | {'born': 20240101, 'seen, at': 20240101.12})}\n")
+    flaws = score_input(path, SCHEMA).columns.flaws
+    assert [(flaw.code, flaw.column) for flaw in flaws] == [
+        ("not_a_timestamp", "seen, at"),
+        ("not_a_timestamp", "born"),
+    ]
 
 
 @quick

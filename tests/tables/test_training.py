@@ -288,6 +288,38 @@ def test_what_means_missing_is_the_users_to_say(tmp_path: Path) -> None:
     assert read(text(tmp_path, *lines, name="x.jsonl"), na_values=["?"]).to_pydict() == {"x": [1, None, None]}
 
 
+@pytest.mark.parametrize("block", [1, 10_000])
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "csv", "jsonl"])
+def test_a_number_that_means_missing_does_so_in_every_format(ending: str, block: int, tmp_path: Path) -> None:
+    types = {"whole": pa.int64(), "real": pa.float64(), "none": pa.int64(), "word": pa.string()}
+    rows = [
+        {"whole": -999, "real": 1.5, "none": -999, "word": "a"},
+        {"whole": 5, "real": -999.0, "none": -999, "word": "-999.0"},
+        {"whole": None, "real": 0.1, "none": None, "word": "b"},
+    ]
+    table = read(write(tmp_path / f"rows.{ending}", rows, types), na_values=["-999", "0.1"], block=block)
+    assert table.to_pydict() == {
+        "whole": [None, 5, None],
+        "real": [1.5, None, None],
+        "none": [None] * 3,
+        "word": ["a", "-999.0", "b"],
+    }
+
+
+@pytest.mark.parametrize("block", [1, 10_000])
+@pytest.mark.parametrize(
+    ("known", "kind"), [(True, pa.bool_()), ("2024-01-01", pa.date32()), ("a", pa.string())]
+)
+def test_a_number_that_means_missing_leaves_a_column_its_type(
+    known: Any, kind: pa.DataType, block: int, tmp_path: Path
+) -> None:
+    lines = [json.dumps({"x": value}) for value in (-999, known, None, -999)]
+    as_json = read(text(tmp_path, *lines, name="x.jsonl"), na_values=["-999"], block=block).column(0)
+    as_csv = column(["-999", str(known), "", "-999"], tmp_path, na_values=["-999"], block=block)
+    assert as_json.type == as_csv.type == kind
+    assert as_json.equals(as_csv)
+
+
 def test_numbers_that_a_format_writes_as_strings_are_strings(tmp_path: Path) -> None:
     assert read(text(tmp_path, '{"x": "1"}', name="x.jsonl")).column("x").to_pylist() == ["1"]
 
