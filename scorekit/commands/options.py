@@ -24,7 +24,8 @@ ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads that score. Default: one for each core.")
 ]
 FormatOption = Annotated[
-    str | None, typer.Option("--format", help="parquet, csv, jsonl or arrow. Default: by the file's ending.")
+    str | None,
+    typer.Option("--format", help="parquet, csv, tsv, jsonl or arrow. Default: by the file's ending."),
 ]
 AllowMismatchOption = Annotated[
     bool, typer.Option("--allow-mismatch", help="Load a pickle of another scikit-learn minor version.")

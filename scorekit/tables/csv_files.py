@@ -1,4 +1,4 @@
-"""CSV: a block of whole records at a time, parsed by pyarrow.
+"""CSV and TSV: a block of whole records at a time, parsed by pyarrow.
 
 One output row for one record is a promise. A block that holds a record that cannot be
 read is walked record by record: the good ones are parsed together, the others become
@@ -57,7 +57,7 @@ class CsvBlocks:
     names : tuple of str
         Column names.
     delimiter : str
-        One of ``DELIMITERS``, found out from the first records unless given.
+        One of ``DELIMITERS``, found out from the first records unless given; a tab in TSV.
 
     Raises
     ------
@@ -72,7 +72,7 @@ class CsvBlocks:
         self._text = TextInput(source)
         start = self._text.read(SAMPLE)
         sample = start.decode("utf-8", errors="replace")
-        self.delimiter = delimiter or _detect(sample, "\t" if _tabbed(source) else None)
+        self.delimiter = delimiter or ("\t" if source.format == "tsv" else _detect(sample))
         self._mark = self.delimiter.encode()
         self._pending = start
         self._blocks = blocks(self._read, self._mark, self._too_long)
@@ -191,19 +191,15 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _tabbed(source: Source) -> bool:
-    return source.uri.lower().removesuffix(".gz").endswith(".tsv")
-
-
-def _detect(sample: str, preferred: str | None) -> str:
+def _detect(sample: str) -> str:
     """The delimiter that cuts the first records into equally many fields, the more the better."""
-    best, most = preferred or ",", 0.0
+    best, most = ",", 0.0
     for delimiter in DELIMITERS:
         counts = _field_counts(sample, delimiter)
         if not counts or counts[0] < 2:
             continue
         agree = sum(count == counts[0] for count in counts) / len(counts)
-        weight = counts[0] * agree**4 + (1 << 20) * (delimiter == preferred)
+        weight = counts[0] * agree**4
         if weight > most:
             best, most = delimiter, weight
     return best

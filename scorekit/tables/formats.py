@@ -36,7 +36,8 @@ FORMATS: dict[str, Format] = {
     entry.name: entry
     for entry in (
         Format("parquet", "Parquet", (".parquet", ".pq")),
-        Format("csv", "CSV", (".csv", ".tsv"), text=True),
+        Format("csv", "CSV", (".csv",), text=True),
+        Format("tsv", "TSV", (".tsv",), text=True),
         Format("jsonl", "JSON lines", (".jsonl", ".ndjson", ".json"), text=True),
         Format("arrow", "Arrow", (".arrow", ".feather", ".ipc", ".arrows")),
     )

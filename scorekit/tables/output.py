@@ -168,7 +168,7 @@ def open_output(
     metadata : callable, optional
         Called at the end for what goes into the key-value metadata of Parquet.
     header : bool
-        Whether CSV begins with the names of its columns; the second part of a table does not.
+        Whether CSV or TSV begins with the names of its columns; the second part of a table does not.
     open_store : callable
         Makes the store of a bucket.
 
@@ -204,4 +204,6 @@ def _encoder(name: str, place: Target, target: str, schema: pa.Schema, *, header
     from scorekit.tables.text_output import CsvEncoder, JsonEncoder, compressed
 
     file = compressed(place.file) if target.lower().endswith(".gz") else place.file
-    return CsvEncoder(file, schema, header=header) if name == "csv" else JsonEncoder(file, schema)
+    if name == "jsonl":
+        return JsonEncoder(file, schema)
+    return CsvEncoder(file, schema, delimiter="\t" if name == "tsv" else ",", header=header)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from scorekit.tables import remote
+from scorekit.tables.formats import FORMATS
 from scorekit.tables.output import Metadata, open_output
 from scorekit.tables.sources import Source
 from scorekit.tables.targets import explained, open_target
@@ -46,7 +47,7 @@ def join_parts(parts: Sequence[Path], target: str, *, format: str, metadata: Met
     """
     if len(parts) == 1:
         publish_file(parts[0], target)
-    elif format in ("csv", "jsonl"):
+    elif FORMATS[format].text:
         _join_bytes(parts, target)
     else:
         _join_batches(parts, target, format, metadata)

@@ -36,7 +36,7 @@ def open_table(
     chunk_rows : int
         Rows in a batch at most.
     delimiter : str, optional
-        Between fields of CSV; found out from the first records unless given.
+        Between fields of CSV; found out from the first records unless given, a tab in TSV.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Writing CSV and JSON lines."""
+"""Writing CSV, TSV and JSON lines."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ def compressed(file: BinaryIO) -> BinaryIO:
 
 
 class CsvEncoder:
-    """Writes CSV: a null is an empty field, an empty string is ``""``; see ``Encoder``.
+    """Writes CSV, or TSV with tabs: a null is an empty field, an empty string is ``""``; see ``Encoder``.
 
     In a table of one column a null would be a blank line, which is no record; there it is ``""`` too.
     """
 
-    def __init__(self, file: BinaryIO, schema: pa.Schema, *, header: bool = True) -> None:
+    def __init__(
+        self, file: BinaryIO, schema: pa.Schema, *, delimiter: str = ",", header: bool = True
+    ) -> None:
         for field in schema:
             if pa.types.is_nested(field.type):
                 raise UsageError(
@@ -39,7 +41,7 @@ class CsvEncoder:
         self._schema = pa.schema(
             [pa.field(field.name, pa.string() if self._alone else _plain(field.type)) for field in schema]
         )
-        options = pacsv.WriteOptions(include_header=header)
+        options = pacsv.WriteOptions(include_header=header, delimiter=delimiter)
         self._writer = pacsv.CSVWriter(file, self._schema, write_options=options)
 
     def write(self, batch: pa.RecordBatch) -> None:

@@ -101,7 +101,7 @@ def _without_numbers(table: pa.Table, missing: Missing) -> pa.Table:
 
 def _read(source: Source, na_values: Sequence[str], texts: frozenset[str]) -> list[_Piece]:
     """A file in pieces; columns ``texts`` as the text that stands there."""
-    if source.format == "csv":
+    if source.format in ("csv", "tsv"):
         rows = csv_tables(source, na_values, texts)
     elif source.format == "jsonl":
         rows = json_tables(source, na_values, texts)

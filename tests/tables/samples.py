@@ -22,7 +22,7 @@ from scorekit.engine.columns import Columns, Decoder
 from scorekit.schema import UNSEEN, Schema
 from scorekit.tables import BadRecord, Source, csv_files, csv_records, find, jsonl, open_table
 
-ENDINGS = ("csv", "jsonl", "parquet", "arrow")
+ENDINGS = ("csv", "tsv", "jsonl", "parquet", "arrow")
 Row = dict[str, Any]
 
 
@@ -159,8 +159,9 @@ def write(
 ) -> Path:
     """Write rows in the format that the ending says."""
     ending = path.suffix.removeprefix(".")
-    if ending == "csv":
-        path.write_bytes(csv_bytes(rows, list(types), **dialect))
+    if ending in ("csv", "tsv"):
+        tabs = {"delimiter": "\t"} if ending == "tsv" else {}
+        path.write_bytes(csv_bytes(rows, list(types), **tabs, **dialect))
     elif ending == "jsonl":
         path.write_bytes(json_bytes(rows))
     elif ending == "parquet":

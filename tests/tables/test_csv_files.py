@@ -97,6 +97,13 @@ def test_the_delimiter_is_found_out(delimiter: str, row: str, tmp_path: Path) ->
     assert rows == list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))[1:]
 
 
+def test_tabs_alone_delimit_a_tsv_file(tmp_path: Path) -> None:
+    lines = b"a,b\n1,2\n3,4\n"
+    assert strings(tmp_path / "rows.tsv", lines) == (("a,b",), [["1,2"], ["3,4"]])
+    assert strings(tmp_path / "rows.csv", lines) == (("a", "b"), [["1", "2"], ["3", "4"]])
+    assert strings(tmp_path / "rows.tsv", b'a,b\tc\n"1\t0,2"\t3,0\n') == (("a,b", "c"), [["1\t0,2", "3,0"]])
+
+
 def test_decimal_commas_do_not_delimit(tmp_path: Path) -> None:
     assert strings(tmp_path / "rows.csv", b"n;c\n1,5;a\n2,5;b\n")[1] == [["1,5", "a"], ["2,5", "b"]]
 

@@ -20,7 +20,7 @@ from scorekit.tables.formats import binary_format, format_named, require_format
         ("a.PQ", "parquet"),
         ("a.csv", "csv"),
         ("a.CSV.GZ", "csv"),
-        ("a.b/c.tsv.gz", "csv"),
+        ("a.b/c.tsv.gz", "tsv"),
         ("a.jsonl", "jsonl"),
         ("a.json", "jsonl"),
         ("a.ndjson.gz", "jsonl"),
@@ -51,7 +51,7 @@ def test_every_format_has_a_name_and_endings_of_its_own() -> None:
 def test_a_format_nobody_knows_is_named_with_those_there_are(name: str) -> None:
     with pytest.raises(UsageError, match=f"no table format is called '{name}'") as caught:
         format_named(name)
-    assert caught.value.hint == "formats are parquet, csv, jsonl, arrow"
+    assert caught.value.hint == "formats are parquet, csv, tsv, jsonl, arrow"
 
 
 def test_the_format_that_was_asked_for_goes_before_the_ending() -> None:

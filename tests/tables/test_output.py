@@ -25,7 +25,7 @@ from scorekit.errors import SchemaError, ScorekitError, UsageError
 from scorekit.tables import open_output, open_table
 from tests.tables.samples import source
 
-ENDINGS = ["parquet", "arrow", "csv", "jsonl", "csv.gz", "jsonl.gz"]
+ENDINGS = ["parquet", "arrow", "csv", "tsv", "jsonl", "csv.gz", "tsv.gz", "jsonl.gz"]
 ROWS = pa.record_batch({"id": ["a", 'quo"te', None], "score": [0.1, None, 1e-300]})
 quick = settings(
     max_examples=60,
@@ -298,8 +298,8 @@ def test_text_and_names_are_read_back_as_they_were(
     with closing(open_table(source(target), columns=names, types={}, **options)) as reader:
         got = [list(row.values()) for part in reader.batches() for row in part.rows.to_pylist()]
     assert reader.names == tuple(names)
-    # CSV has no null
-    assert got == [[text or "" if "csv" in ending else text for text in row] for row in rows]
+    # neither CSV nor TSV has a null
+    assert got == [[text or "" if "sv" in ending else text for text in row] for row in rows]
 
 
 @quick
@@ -323,7 +323,7 @@ def test_numbers_are_read_back_to_the_bit(
     assert got.column("n").cast(pa.float64(), safe=False).to_pylist() == [float(n) for n in wholes[:rows]]
 
 
-@pytest.mark.parametrize("ending", ["csv", "csv.gz", "jsonl", "jsonl.gz"])
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "jsonl", "jsonl.gz"])
 def test_the_same_rows_are_the_same_bytes(ending: str, tmp_path: Path) -> None:
     one = write(tmp_path / f"one.{ending}", ROWS, ROWS).read_bytes()
     assert write(tmp_path / f"two.{ending}", ROWS, ROWS).read_bytes() == one
@@ -332,6 +332,13 @@ def test_the_same_rows_are_the_same_bytes(ending: str, tmp_path: Path) -> None:
         assert gzip.decompress(one) == plain
         # neither the time nor the name is in it
         assert one[3:8] == bytes(5)
+
+
+def test_fields_of_tsv_stand_between_tabs(tmp_path: Path) -> None:
+    rows = pa.record_batch({"a": ["x,y", "tab\there"], "b": [1.5, None]})
+    assert write(tmp_path / "out.tsv", rows).read_text() == '"a"\t"b"\n"x,y"\t1.5\n"tab\there"\t\n'
+    assert gzip.decompress(write(tmp_path / "out.tsv.gz", rows).read_bytes()).startswith(b'"a"\t"b"\n')
+    assert write(tmp_path / "out.txt", rows, format="tsv").read_text().startswith('"a"\t"b"\n')
 
 
 def test_parts_of_csv_after_the_first_have_no_header(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from scorekit.tables.parts import (
 from tests.tables.samples import score_input, source
 from tests.tables.test_reading import SCHEMA, TYPES
 
-ENDINGS = ["parquet", "arrow", "csv", "jsonl", "csv.gz", "jsonl.gz"]
+ENDINGS = ["parquet", "arrow", "csv", "tsv", "jsonl", "csv.gz", "tsv.gz", "jsonl.gz"]
 
 
 def rows(start: int, stop: int) -> pa.RecordBatch:
@@ -56,7 +56,7 @@ def test_parts_become_one_table_in_their_order(ending: str, count: int, tmp_path
     target = tmp_path / f"out.{ending}"
     join_parts(parts, str(target), format=ending.removesuffix(".gz"), metadata=lambda: {"a": "b"})
     whole = part(tmp_path / f"whole.{ending}", rows(0, 10 * count), ending, header=True)
-    if ending in ("csv", "jsonl"):
+    if ending in ("csv", "tsv", "jsonl"):
         assert target.read_bytes() == whole.read_bytes()
     elif packed:
         assert gzip.decompress(target.read_bytes()) == gzip.decompress(whole.read_bytes())

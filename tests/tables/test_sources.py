@@ -46,7 +46,7 @@ def test_a_format_that_is_named_takes_files_of_any_ending(folder: Path) -> None:
         "deep/er/d.jsonl.gz",
         "x[1].csv",
     ]
-    assert [source.format for source in find([str(folder / "c.txt")], format="tsv")] == ["csv"]
+    assert [source.format for source in find([str(folder / "c.txt")], format="tsv")] == ["tsv"]
 
 
 def test_inputs_come_in_the_order_given(folder: Path) -> None:

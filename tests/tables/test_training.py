@@ -208,6 +208,11 @@ def test_the_same_rows_are_the_same_table_in_every_format(
     assert read(*halves).cast(wanted.schema).equals(wanted)
 
 
+def test_fields_of_tsv_stand_between_tabs(tmp_path: Path) -> None:
+    table = read(text(tmp_path, "a,b\tn", "1,5\t2", name="rows.tsv"))
+    assert table.to_pydict() == {"a,b": ["1,5"], "n": [2]}
+
+
 @pytest.mark.parametrize("name", ["rows.csv.gz", "rows.jsonl.gz"])
 def test_compressed_tables_are_read(name: str, tmp_path: Path) -> None:
     content = csv_bytes([{"a": 1}, {"a": 2}], ["a"]) if "csv" in name else json_bytes([{"a": 1}, {"a": 2}])
