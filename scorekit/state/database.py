@@ -34,15 +34,12 @@ class Database(ABC):
         Of SQLAlchemy's dialect.
     embedded : bool
         Whether it is made and migrated without being asked.
-    begin : tuple of str
-        Statements that begin a transaction that will write.
     for_update : str
         What keeps a row that is read from other writers until the end of the transaction.
     """
 
     name: ClassVar[str]
     embedded: ClassVar[bool]
-    begin: ClassVar[tuple[str, ...]]
     for_update: ClassVar[str]
 
     @property
@@ -54,6 +51,10 @@ class Database(ABC):
     @abstractmethod
     def errors(self) -> type[Exception]:
         """What its DBAPI raises."""
+
+    @abstractmethod
+    def begin(self, *, writes: bool) -> str:
+        """What begins a transaction; one that writes waits for its turn."""
 
     @abstractmethod
     def connect(self, *, autocommit: bool = True) -> Connection:

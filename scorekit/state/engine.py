@@ -30,7 +30,7 @@ def open_engine(database: Database, *, writes: bool = False) -> Engine:
     )
     if database.embedded:
         # the module's own transactions leave out DDL; ours begin where SQLAlchemy's do
-        begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+        begin = database.begin(writes=writes)
         sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 

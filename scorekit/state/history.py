@@ -6,10 +6,10 @@ Everything is in the order in which it was written, whatever the clocks said.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
@@ -201,7 +201,7 @@ def read(
         )
 
 
-def _windows() -> Select[tuple[models.Window]]:
+def _windows() -> Select[Any]:
     return select(models.Window).options(
         joinedload(models.Window.run),
         selectinload(models.Window.verdicts),
@@ -211,17 +211,17 @@ def _windows() -> Select[tuple[models.Window]]:
 
 def _newest(
     session: Session,
-    query: Select[tuple[Row]],
+    query: Select[Any],
     table: type[Row],
     moment: InstrumentedAttribute[datetime],
     model: str,
     last: int,
     since: datetime | None,
-) -> Iterable[Row]:
+) -> list[Row]:
     query = query.where(table.model == model).order_by(table.id.desc()).limit(last)
     if since is not None:
         query = query.where(moment >= since)
-    return reversed(session.scalars(query).all())
+    return list(session.scalars(query))[::-1]
 
 
 def _past_window(row: models.Window) -> PastWindow:

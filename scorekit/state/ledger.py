@@ -89,6 +89,7 @@ class Ledger:
         self._lock = threading.RLock()
         self._process = 0
         self._held: Connection | None = None
+        self._inherited: Connection | None = None
         self._connection()
 
     @classmethod
@@ -306,35 +307,32 @@ class Ledger:
     # ---- talking to the database
 
     def _read(self, work: Callable[[Cursor], Answer]) -> Answer:
-        return self._twice(work, ())
+        return self._twice(work, writes=False)
 
     def _write(self, work: Callable[[Cursor], Answer]) -> Answer:
-        return self._twice(work, self._database.begin)
+        return self._twice(work, writes=True)
 
-    def _twice(self, work: Callable[[Cursor], Answer], begin: tuple[str, ...]) -> Answer:
+    def _twice(self, work: Callable[[Cursor], Answer], *, writes: bool) -> Answer:
         """Do it; once more where the connection was cut, for what is done here may be done again."""
         with self._lock:
             try:
-                return self._once(work, begin)
+                return self._once(work, writes=writes)
             except self._database.errors as error:
                 if not self._database.passes(error):
                     raise self._database.translate(error) from None
             self._drop()
             with self._database.translated():
-                return self._once(work, begin)
+                return self._once(work, writes=writes)
 
-    def _once(self, work: Callable[[Cursor], Answer], begin: tuple[str, ...]) -> Answer:
+    def _once(self, work: Callable[[Cursor], Answer], *, writes: bool) -> Answer:
         cursor = self._connection().cursor()
         try:
-            for statement in begin:
-                cursor.execute(statement)
+            cursor.execute(self._database.begin(writes=writes))
             answer = work(cursor)
-            if begin:
-                cursor.execute("COMMIT")
+            cursor.execute("COMMIT")
         except BaseException:
-            if begin:
-                with suppress(self._database.errors):
-                    cursor.execute("ROLLBACK")
+            with suppress(self._database.errors):
+                cursor.execute("ROLLBACK")
             raise
         else:
             return answer
@@ -343,8 +341,8 @@ class Ledger:
 
     def _connection(self) -> Connection:
         if self._process != os.getpid():
-            # a connection belongs to the process that made it: a child leaves its parent's alone
-            self._held, self._process = None, os.getpid()
+            # a connection belongs to the process that made it: a child neither uses nor closes it
+            self._inherited, self._held, self._process = self._held, None, os.getpid()
         if self._held is None:
             self._held = open_connection(self._database)
         self._database.check_in_place()

@@ -8,21 +8,20 @@ from typing import Any, ClassVar
 
 from scorekit.errors import Unreachable, UsageError
 from scorekit.state import database
-from scorekit.state.database import UPGRADE_HINT, Connection, Database, half_migrated, unusable
+from scorekit.state.database import Connection, Database, half_migrated, unusable
 
 VARIABLE = "SCOREKIT_DATABASE_URL"
 _PARAMETER = re.compile(r":([a-z_]+)")
+_PORT = re.compile(r"[0-9,]*")
 _REACH = f"check {VARIABLE}, and whether the server runs"
 _LIMITS = {"connect_timeout": 10, "tcp_user_timeout": 20_000}
 """Seconds to connect in, and milliseconds for the other end to answer, where the URL says nothing."""
 
 _SAID: dict[str, tuple[str, str, str]] = {
-    "28": ("does not let us in", f"check user and password in {VARIABLE}", "state_denied"),
-    "3D": ("does not exist", f"create it, then {UPGRADE_HINT}", "state_unreachable"),
     "42501": ("does not allow it", "grant the user its tables", "state_denied"),
     "25006": ("cannot be written", f"{VARIABLE} has to name the primary server", "state_read_only"),
+    "57014": ("does not answer in time", "see what keeps the server busy", "state_unreachable"),
     "53100": ("cannot grow: the disk is full", "free some space", "state_full"),
-    "53300": ("has too many connections", "allow more, or run fewer processes", "state_unreachable"),
 }
 _LOCKED = ("55P03",)
 _UNDEFINED = ("42P01", "42703")
@@ -46,7 +45,6 @@ class Postgres(Database):
 
     name: ClassVar[str] = "postgresql"
     embedded: ClassVar[bool] = False
-    begin: ClassVar[tuple[str, ...]] = ("BEGIN", f"SET LOCAL lock_timeout = '{int(database.PATIENCE)}s'")
     for_update: ClassVar[str] = " FOR UPDATE"
 
     def __init__(self, url: str) -> None:
@@ -66,6 +64,12 @@ class Postgres(Database):
         import psycopg
 
         return psycopg.Error
+
+    def begin(self, *, writes: bool) -> str:
+        """Within limits of time, which hold for the transaction: a pooler shares the session."""
+        limit = int(database.PATIENCE * 1000)
+        begin = "BEGIN" if writes else "BEGIN READ ONLY"
+        return f"{begin}; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {2 * limit}"
 
     def connect(self, *, autocommit: bool = True) -> Connection:
         """Connect; with ``autocommit`` a transaction begins only where a statement says so."""
@@ -107,7 +111,7 @@ class Postgres(Database):
         if state in _LOCKED:
             what, hint = f"is locked for more than {database.PATIENCE:g} s", "see who holds the lock"
             return unusable(self.shown, what, hint, "state_locked")
-        said = _SAID.get(state) or _SAID.get(state[:2]) or (self._words(error), _REACH, "state_unreachable")
+        said = _SAID.get(state) or (self._words(error), _REACH, "state_unreachable")
         return unusable(self.shown, *said)
 
     def _words(self, error: Exception) -> str:
@@ -115,7 +119,8 @@ class Postgres(Database):
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         words = lines[0] if lines else type(error).__name__
         password = str(self._settings.get("password", ""))
-        return f"cannot be reached: {words.replace(password, '***') if password else words}"
+        what = "cannot be reached" if self.passes(error) else "failed"
+        return f"{what}: {words.replace(password, '***') if password else words}"
 
 
 def _state(error: Exception) -> str:
@@ -132,7 +137,12 @@ def _read(url: str) -> dict[str, Any]:
             "PostgreSQL needs a package that is not installed: psycopg", hint="pip install 'scorekit[db]'"
         ) from None
     try:
-        return dict(conninfo_to_dict(url.replace("postgresql+psycopg://", "postgresql://", 1)))
+        found = dict(conninfo_to_dict(url.replace("postgresql+psycopg://", "postgresql://", 1)))
     except psycopg.Error:
-        hint = "postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME, special characters as %40"
-        raise UsageError(f"{VARIABLE} is no URL of PostgreSQL", hint=hint) from None
+        found = {}
+    # a password that was not escaped is taken apart at its /, ? or @, and would be shown as host or port
+    shown = str(found.get("host", "")) + str(found.get("dbname", ""))
+    if not found or "@" in shown or not _PORT.fullmatch(str(found.get("port", ""))):
+        hint = "postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME; in a password / is %2F, ? %3F and @ %40"
+        raise UsageError(f"{VARIABLE} is no URL of PostgreSQL", hint=hint)
+    return found

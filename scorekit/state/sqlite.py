@@ -27,6 +27,7 @@ _SAID: dict[int, tuple[str, str, str]] = {
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", _PERMISSIONS, "state_unreachable"),
     sqlite3.SQLITE_CORRUPT: ("is damaged", _RESTORE, "state_corrupt"),
     sqlite3.SQLITE_NOTADB: ("is no SQLite database", _RESTORE, "state_corrupt"),
+    sqlite3.SQLITE_IOERR: ("cannot be read or written", "check the disk", "state_unreachable"),
     sqlite3.SQLITE_FULL: ("cannot grow: the disk is full", "free some space", "state_full"),
 }
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -45,7 +46,6 @@ class Sqlite(Database):
 
     name: ClassVar[str] = "sqlite"
     embedded: ClassVar[bool] = True
-    begin: ClassVar[tuple[str, ...]] = ("BEGIN IMMEDIATE",)
     for_update: ClassVar[str] = ""
 
     def __init__(self, path: Path, *, parents: bool = False) -> None:
@@ -62,6 +62,10 @@ class Sqlite(Database):
     def errors(self) -> type[Exception]:
         """What the module raises."""
         return sqlite3.Error
+
+    def begin(self, *, writes: bool) -> str:
+        """Take the lock of a writer at once: two readers who both go on to write would never both end."""
+        return "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     def connect(self, *, autocommit: bool = True) -> Connection:  # noqa: ARG002 - transactions are always said
         """Open the file, which has to be there.
