@@ -29,7 +29,7 @@ def content_hash(source: Source) -> str:
         with source.open() as file:
             return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it has readinto
     if remote.is_remote(source.uri):
-        entry = remote.head(source.uri, source.open_store(remote.split(source.uri)[0]))
+        entry = source.entry or remote.head(source.uri, source.open_store(remote.split(source.uri)[0]))
         return f"{source.uri} {entry['e_tag'] if entry else ''}"
     return source.uri
 

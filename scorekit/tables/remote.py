@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from scorekit import s3
-from scorekit.errors import UsageError
+from scorekit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ObjectStore
 
 OpenStore = Callable[[str], "ObjectStore"]
@@ -62,18 +63,43 @@ def translated(uri: str) -> Iterator[None]:
         with s3.translated(uri):
             yield
     except FileNotFoundError:
-        raise UsageError(f"{uri}: no such object", code="no_such_input") from None
+        raise _no_object(uri) from None
+
+
+def _no_object(uri: str) -> UsageError:
+    return UsageError(f"{uri}: no such object", code="no_such_input")
 
 
 class ObjectFile(io.RawIOBase):
-    """An object as a binary file that can seek."""
+    """An object as a binary file that can seek.
 
-    def __init__(self, uri: str, store: ObjectStore) -> None:
-        import obstore
+    It is read by many requests. Each says which content it means, by the ETag, so that an
+    object which is replaced meanwhile does not give some bytes of the old and some of the new.
 
+    Parameters
+    ----------
+    uri : str
+    store : ObjectStore
+    entry : mapping, optional
+        What the store said of the object (``head``, ``listing``); asked for if not given.
+
+    Raises
+    ------
+    UsageError
+        If there is no such object.
+    DataError
+        While reading, if it was replaced.
+    """
+
+    def __init__(self, uri: str, store: ObjectStore, entry: Mapping[str, Any] | None = None) -> None:
         self._uri = uri
-        with translated(uri):
-            self._reader = obstore.open_reader(store, split(uri)[1], buffer_size=READ_AHEAD)
+        self._store = store
+        known = entry or head(uri, store)
+        if known is None:
+            raise _no_object(uri)
+        self._size: int = known["size"]
+        self._tag: str | None = known["e_tag"]
+        self._at = 0
 
     def readable(self) -> bool:
         """Always."""
@@ -85,18 +111,44 @@ class ObjectFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a position."""
-        return self._reader.seek(offset, whence)
+        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence])
+        return self._at
 
     def tell(self) -> int:
         """The position."""
-        return self._reader.tell()
+        return self._at
 
     def readinto(self, buffer: Any) -> int:
         """Read up to the length of ``buffer``."""
-        with translated(self._uri):
-            data = memoryview(self._reader.read(len(buffer)))
+        stop = min(self._at + len(buffer), self._size)
+        if stop <= self._at:
+            return 0
+        data = self._range(self._at, stop)
         buffer[: len(data)] = data
+        self._at += len(data)
         return len(data)
+
+    def _range(self, start: int, stop: int) -> memoryview:
+        import obstore
+        from obstore.exceptions import PreconditionError
+
+        options: GetOptions = {"range": (start, stop)}
+        # a weak tag never fits a condition
+        if self._tag and not self._tag.startswith("W/"):
+            options["if_match"] = self._tag
+        try:
+            with translated(self._uri):
+                found = obstore.get(self._store, split(self._uri)[1], options=options)
+                # not every store heeds the condition, and not every store has tags
+                if self._tag in (None, found.meta["e_tag"]):
+                    return memoryview(found.bytes())
+        except PreconditionError:
+            pass
+        raise DataError(
+            f"{self._uri}: was replaced by another object while it was read",
+            hint="run it again, when nobody writes there",
+            code="replaced",
+        )
 
 
 def put(uri: str, file: BinaryIO, store: ObjectStore) -> None:

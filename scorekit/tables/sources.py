@@ -10,7 +10,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -55,6 +55,8 @@ class Source:
         Bytes, if known.
     modified : datetime or None
         When it was last written, in UTC, if known.
+    entry : mapping or None
+        What the store said of an object, for one.
     stream : callable
         Gives what is behind ``-``, the same file each time.
     """
@@ -66,6 +68,7 @@ class Source:
     size: int | None = None
     modified: dt.datetime | None = None
     open_store: remote.OpenStore = field(default=remote.open_store, repr=False, compare=False)
+    entry: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     stream: Callable[[], BinaryIO] = field(default=_stdin, repr=False, compare=False)
 
     @property
@@ -82,11 +85,13 @@ class Source:
             If there is no such file, or it may not be read.
         Unreachable
             If the store does not answer.
+        DataError
+            While reading, if an object is not the one that was found.
         """
         if self.uri == STDIN:
             return self.stream()
         if remote.is_remote(self.uri):
-            raw = remote.ObjectFile(self.uri, self.open_store(remote.split(self.uri)[0]))
+            raw = remote.ObjectFile(self.uri, self.open_store(remote.split(self.uri)[0]), self.entry)
             return io.BufferedReader(raw, remote.READ_AHEAD)
         try:
             return Path(self.uri).open("rb", buffering=0)
@@ -269,7 +274,7 @@ def _find_remote(uri: str, wanted: Format | None, open_store: remote.OpenStore) 
 
 
 def _remote(uri: str, relative: str, entry: Any, known: Format, open_store: remote.OpenStore) -> Source:
-    return Source(uri, uri, known.name, relative, entry["size"], entry["last_modified"], open_store)
+    return Source(uri, uri, known.name, relative, entry["size"], entry["last_modified"], open_store, entry)
 
 
 _BINARY = {"parquet": "parquet", "arrow": "arrow", "arrow stream": "arrow"}
