@@ -1,23 +1,26 @@
 """A user's own pipeline: ``--pipeline MODULE:FACTORY``.
 
-The module is taken from the working directory, and its text is kept in the recipe:
-a version can be made again after the file has changed. Classes of the module are
-pickled by value, so that the version can be scored where the module is not.
+The module is taken from the working directory, and its text is kept in the recipe with
+the texts of what it imports of the user's own: a version can be made again after the
+files have changed. Classes of these modules are pickled by value, so that the version
+can be scored where the modules are not.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from scorekit.errors import UsageError
+from scorekit.training import own_modules
+from scorekit.training.own_modules import Recorded
 from scorekit.training.recipe import FactorySource
 
 
@@ -29,7 +32,7 @@ def read_factory(pipeline: str, source: FactorySource | None = None) -> tuple[An
     pipeline : str
         ``MODULE:FACTORY``.
     source : FactorySource or None
-        The module's text as it was recorded; None reads it from the working directory.
+        Texts as they were recorded; None reads them from the working directory.
 
     Returns
     -------
@@ -48,8 +51,9 @@ def read_factory(pipeline: str, source: FactorySource | None = None) -> tuple[An
         )
     if source is None:
         source = _read(module_name, pipeline)
+    recorded = Recorded((source, *source.beside))
     with _working_directory_first():
-        module = _module(source, pipeline)
+        module = _module(source, recorded, pipeline)
         factory = getattr(module, name, None)
         if not callable(factory):
             public = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
@@ -58,7 +62,7 @@ def read_factory(pipeline: str, source: FactorySource | None = None) -> tuple[An
                 f"{pipeline}: module {module_name} has no function {name}",
                 hint=f"did you mean {module_name}:{near[0]}?" if near else None,
             )
-        estimator = _call(factory, pipeline)
+        estimator = _call(factory, recorded, pipeline)
     if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise UsageError(
             f"{pipeline} gave {_described(estimator)}, not a scikit-learn estimator",
@@ -72,16 +76,13 @@ def _described(thing: Any) -> str:
 
 
 def _read(module_name: str, pipeline: str) -> FactorySource:
-    """The module's text, from the working directory."""
+    """The module's text, from the working directory, and of what it imports of the user's own."""
     base = Path(*module_name.split("."))
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file():
-            data = path.read_bytes()
-            try:
-                text = data.decode("utf-8")
-            except UnicodeDecodeError:
-                raise UsageError(f"{pipeline}: {path} is not UTF-8") from None
-            return FactorySource(module=module_name, sha256=hashlib.sha256(data).hexdigest(), text=text)
+            main = own_modules.read(module_name, path)
+            beside = own_modules.read_beside(main)
+            return FactorySource(**main.model_dump(), beside=beside)
     near = difflib.get_close_matches(module_name, [path.stem for path in Path().glob("*.py")], n=1)
     raise UsageError(
         f"{pipeline}: no {base}.py in the working directory",
@@ -103,34 +104,28 @@ def _working_directory_first() -> Iterator[None]:
             sys.path.append(here)
 
 
-def _module(source: FactorySource, pipeline: str) -> ModuleType:
+def _module(source: FactorySource, recorded: Recorded, pipeline: str) -> ModuleType:
     """Run the module's text."""
-    import cloudpickle
-
-    module = ModuleType(source.module)
-    module.__file__ = f"{source.module.replace('.', '/')}.py"
-    sys.modules[source.module] = module
+    recorded.install()
     try:
-        exec(compile(source.text, module.__file__, "exec"), vars(module))  # noqa: S102 - the user's own code, by request
+        return import_module(source.module)
     except Exception as error:  # noqa: BLE001 - any error of the user's code is the user's to see, without ours around it
-        sys.modules.pop(source.module, None)
-        raise UsageError(f"{pipeline}: {_where(error, module.__file__)}") from None
-    cloudpickle.register_pickle_by_value(module)
-    return module
+        raise UsageError(f"{pipeline}: {_where(error, recorded)}") from None
 
 
-def _call(factory: Any, pipeline: str) -> Any:
+def _call(factory: Any, recorded: Recorded, pipeline: str) -> Any:
     try:
         return factory()
     except Exception as error:  # noqa: BLE001 - see _module
-        file = getattr(sys.modules.get(factory.__module__), "__file__", "") or ""
-        raise UsageError(f"{pipeline}: {_where(error, file)}") from None
+        raise UsageError(f"{pipeline}: {_where(error, recorded)}") from None
 
 
-def _where(error: Exception, file: str) -> str:
+def _where(error: Exception, recorded: Recorded) -> str:
     """What went wrong in the user's code, with its line."""
     if isinstance(error, SyntaxError):
-        return f"{file}:{error.lineno}: {error.msg}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    place = f"{file}:{lines[-1]}: " if lines else ""
+        return f"{error.filename}:{error.lineno}: {error.msg}"
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in recorded.files
+    ]
+    place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
     return f"{place}{type(error).__name__}: {error}"

@@ -11,13 +11,17 @@ from typing import Any
 from scorekit.engine.compile import NotLowered, compile_estimator
 from scorekit.engine.compiled import CompiledEngine
 from scorekit.engine.proof import prove
-from scorekit.engine.reference import ReferenceEngine
+from scorekit.engine.reference import ReferenceEngine, frame
+from scorekit.errors import UsageError
 from scorekit.model import runnable
 from scorekit.progress import Progress
 from scorekit.store.manifest import COMPILED_DIR, ProofRecord, Scoring
+from scorekit.training import own_modules
 from scorekit.training.dataset import Dataset
 
 _LIGHTLY = 1
+_FEW = 5
+"""Rows that show whether a pickle can score."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,10 +115,25 @@ def pickled(estimator: Any, *, by_value: bool) -> bytes:
 
     Parameters
     ----------
-    estimator : fitted estimator
+    estimator : estimator
     by_value : bool
-        Whether classes of a user's own module go into the file.
+        Whether classes of a user's own modules go into the file.
+
+    Raises
+    ------
+    UsageError
+        If it holds what no file can.
     """
+    try:
+        return _pickled(estimator, by_value=by_value)
+    except Exception as error:  # what a user's own class raises when it is pickled may be anything
+        raise UsageError(
+            f"{type(estimator).__name__} cannot be kept in a file: {type(error).__name__}: {error}",
+            hint="a version holds the estimator as a pickle: no open files, locks or connections",
+        ) from error
+
+
+def _pickled(estimator: Any, *, by_value: bool) -> bytes:
     if by_value:
         import cloudpickle
 
@@ -124,3 +143,43 @@ def pickled(estimator: Any, *, by_value: bool) -> bytes:
     packed = io.BytesIO()
     joblib.dump(estimator, packed, compress=("zlib", _LIGHTLY))
     return packed.getvalue()
+
+
+def estimator_file(
+    estimator: Any, dataset: Dataset, response: Response, *, own: bool
+) -> tuple[bytes, str | None]:
+    """The fitted estimator's pickle, and what is worth knowing of it.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    dataset : Dataset
+    response : Response
+    own : bool
+        Whether it is a user's own pipeline: whose pickle is tried where the user's modules are not.
+    """
+    data = pickled(estimator, by_value=own)
+    few = frame(dataset.columns.slice(0, _FEW), dataset.schema)
+    missing = _missing_elsewhere(data, response.method, few) if own else ()
+    if not missing:
+        return data, None
+    names = " and ".join(missing)
+    return data, (
+        f"it can be scored only where {names} can be imported, for it is imported while scoring; "
+        "import it at the top of its module"
+    )
+
+
+def _missing_elsewhere(data: bytes, method: str, rows: Any) -> tuple[str, ...]:
+    """Modules of the user's own that a pickled estimator cannot score without."""
+    import joblib
+
+    with own_modules.elsewhere() as looked_for, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            getattr(joblib.load(io.BytesIO(data)), method)(rows)
+        except ImportError:
+            return tuple(dict.fromkeys(looked_for))
+        except Exception:  # noqa: BLE001 - that it fails on these rows is said where rows are scored
+            return ()
+    return ()

@@ -75,12 +75,29 @@ class Search(_Part):
     candidates: tuple[Candidate, ...] = ()
 
 
-class FactorySource(_Part):
-    """The text of a user's pipeline module, so that the version can be made again."""
+class ModuleText(_Part):
+    """The text of a user's module, so that the version can be made again.
+
+    Attributes
+    ----------
+    module : str
+        Full name.
+    sha256 : str
+    text : str
+    package : bool
+        Whether it is a package's ``__init__``.
+    """
 
     module: str
     sha256: str
     text: str
+    package: bool = False
+
+
+class FactorySource(ModuleText):
+    """The module of ``--pipeline``, and what it imports of the user's own."""
+
+    beside: tuple[ModuleText, ...] = ()
 
 
 class Recipe(_Part):

@@ -36,7 +36,7 @@ from scorekit.training.estimators import (
 from scorekit.training.factory import read_factory
 from scorekit.training.fitting import Task, aligned, cross_validate, fit, translated
 from scorekit.training.metrics import calibration, measure
-from scorekit.training.publish import Proved, Response, compile_and_prove, pickled
+from scorekit.training.publish import Proved, Response, compile_and_prove, estimator_file, pickled
 from scorekit.training.recipe import DEFAULT_ESTIMATOR, Candidate, Recipe
 from scorekit.training.search import run_search
 
@@ -166,9 +166,12 @@ def train(
     clock = _Clock(seconds)
     progress.stage("publish")
     manifest = _manifest(fitted, name)
+    pickle, note = estimator_file(fitted.estimator, dataset, fitted.response, own=recipe.pipeline is not None)
+    if note:
+        progress.note(note)
     files: dict[str, Any] = {
         **fitted.proved.files,
-        ESTIMATOR_FILE: pickled(fitted.estimator, by_value=recipe.pipeline is not None),
+        ESTIMATOR_FILE: pickle,
         CARD_FILE: card(manifest).encode(),
         BASELINE_FILE: fitted.baseline.to_bytes(),
     }
@@ -180,7 +183,7 @@ def train(
         manifest=published,
         store=opened.uri,
         champion=champion,
-        notes=tuple(fitted.notes),
+        notes=(*fitted.notes, note) if note else tuple(fitted.notes),
         why_task=dataset.target.why,
         seconds=seconds,
         candidates=search.candidates if search else (),
@@ -237,6 +240,7 @@ def _unfitted(recipe: Recipe, dataset: Dataset) -> tuple[Any, Recipe]:
     if recipe.pipeline is not None:
         estimator, source = read_factory(recipe.pipeline, recipe.source)
         check_task(estimator, dataset.target.task, recipe.pipeline)
+        pickled(estimator, by_value=True)  # what cannot be kept is refused rather now than after fitting
         recipe = recipe.model_copy(update={"source": source})
     else:
         estimator = make_estimator(recipe, dataset.schema, dataset.target.task)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
 
 from scorekit.cli import run
+from tests.conftest import scorekit
 
 ROWS = "age,tall\n" + "5,no\n30,yes\n" * 9
 
@@ -65,3 +68,91 @@ def test_the_card_says_how_to_score_with_this_very_version(
     capsys.readouterr()
     assert run(filled.split()[1:]) == 0
     assert "with tall:2 " in capsys.readouterr().err
+
+
+# A pipeline of one's own -------------------------------------------------------------
+
+OWN = """\
+from beside import Age
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+def make():
+    return make_pipeline(Age(), LogisticRegression())
+"""
+BESIDE = """\
+import further
+from sklearn.base import BaseEstimator, TransformerMixin
+
+class Age(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        return further.scaled(X[["age"]])
+"""
+FURTHER = "def scaled(X):\n    return X / 10\n"
+
+
+def own_pipeline(**changed: str) -> None:
+    for name, text in {"own": OWN, "beside": BESIDE, "further": FURTHER, **changed}.items():
+        Path(f"{name}.py").write_text(text)
+
+
+def train_own(rows: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    given = ["--target", "tall", "--pipeline", "own:make", "--cv", "0", "--name", "own"]
+    return scorekit("train", rows, *given, *more)
+
+
+def test_a_pipeline_of_several_modules_is_scored_where_none_of_them_is(rows: Path) -> None:
+    own_pipeline()
+    made = train_own(rows)
+    assert made.returncode == 0, made.stderr
+    assert "only where" not in made.stderr
+    assert b"own_modules" not in zlib.decompress(Path("models/own/1/estimator.joblib").read_bytes())
+    here = scorekit("score", "rows.csv", "-o", "-", "-m", "own")
+    Path("elsewhere").mkdir()
+    there = scorekit(
+        "score", "../rows.csv", "-o", "-", "-m", "own", "--store", "../models", cwd=Path("elsewhere")
+    )
+    assert there.returncode == 0, there.stderr
+    assert there.stdout == here.stdout
+    assert '"model"' in there.stdout
+    again = scorekit(
+        "reproduce", "own", "--store", "../models", "--data", "../rows.csv", cwd=Path("elsewhere")
+    )
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {
+            "beside": BESIDE.replace("import further\n", "").replace(
+                "        return f", "        import further\n        return f"
+            )
+        },
+        {
+            "beside": BESIDE.replace(
+                "import further", "import importlib\nfurther = importlib.import_module('further')"
+            )
+        },
+    ],
+    ids=["while scoring", "by name"],
+)
+def test_a_module_that_is_not_found_elsewhere_is_named(rows: Path, changed: dict[str, str]) -> None:
+    own_pipeline(**changed)
+    made = train_own(rows)
+    assert made.returncode == 0, made.stderr
+    assert "note: it can be scored only where further can be imported" in made.stderr
+
+
+def test_what_no_file_can_hold_is_refused_before_anything_is_fitted(rows: Path) -> None:
+    own_pipeline(
+        own=OWN.replace("LogisticRegression()", "LogisticRegression(C=__import__('threading').Lock())")
+    )
+    refused = train_own(rows, "--verbose")
+    assert refused.returncode == 2
+    assert "error: Pipeline cannot be kept in a file: TypeError: cannot pickle" in refused.stderr
+    assert "fit" not in refused.stderr.splitlines()

@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "beside.py").write_text("strength = 0.5\n")
     yield tmp_path
-    for name in ("mine", "beside"):
+    for name in ("mine", "beside", "pack", "pack.base", "pack.main", "pack.last", "shared"):
         sys.modules.pop(name, None)
 
 
@@ -67,6 +67,59 @@ def test_a_pickle_of_a_users_class_needs_no_module(folder: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder
     )
     assert done.stdout.strip() == repr(estimator.predict_proba([[0.75]])[0, 1])
+
+
+def test_an_error_in_a_module_beside_is_named_there(folder: Path) -> None:
+    (folder / "mine.py").write_text("import beside\ndef make():\n    return beside.half()\n")
+    (folder / "beside.py").write_text("def half():\n    return 1 / 0\n")
+    with pytest.raises(UsageError, match=r"mine:make: beside\.py:2: ZeroDivisionError"):
+        read_factory("mine:make")
+    (folder / "beside.py").write_text("def half(:\n")
+    with pytest.raises(UsageError, match=r"mine:make: beside\.py:1: "):
+        read_factory("mine:make")
+    (folder / "beside.py").write_bytes(b"# \xff\n")
+    with pytest.raises(UsageError, match=r"beside\.py is not UTF-8"):
+        read_factory("mine:make")
+
+
+def test_what_runs_is_what_is_recorded_of_every_module(folder: Path) -> None:
+    (folder / "mine.py").write_text(MODULE)
+    _, source = read_factory("mine:make")
+    assert [module.module for module in source.beside] == ["beside"]
+    (folder / "beside.py").write_text("strength = 0.25\n")
+    assert read_factory("mine:make")[0][-1].C == 0.25
+    assert read_factory("mine:make", source)[0][-1].C == 0.5
+    (folder / "beside.py").unlink()
+    assert read_factory("mine:make", source)[0][-1].C == 0.5
+
+
+def test_modules_are_found_through_packages_and_through_each_other(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path_factory.mktemp("library")
+    monkeypatch.setenv("PYTHONPATH", str(library))
+    monkeypatch.syspath_prepend(str(library))
+    files = {
+        folder / "pack/__init__.py": "from .base import strength\n",
+        folder
+        / "pack/base.py": "def later():\n    import pack.last\nimport shared, math\nstrength = shared.C\n",
+        folder / "pack/last.py": "import sklearn\n",
+        folder / "pack/not_imported.py": "",
+        folder / "pack/main.py": "from . import strength\nfrom sklearn.linear_model import Ridge\n"
+        "def make():\n    return Ridge(alpha=strength)\n",
+        folder / "pack/alone.py": "from sklearn.linear_model import Ridge as make\n",
+        library / "shared.py": "C = 0.125\n",
+    }
+    for path, text in files.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    estimator, source = read_factory("pack.main:make")
+    assert estimator.alpha == 0.125
+    assert [module.module for module in source.beside] == ["pack", "pack.base", "pack.last", "shared"]
+    assert "pack" in [module.module for module in read_factory("pack.alone:make")[1].beside]
+    for path in files:
+        path.unlink()
+    assert read_factory("pack.main:make", source)[0].alpha == 0.125
 
 
 def test_a_package_is_a_module_too(folder: Path) -> None:

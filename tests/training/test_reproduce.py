@@ -132,3 +132,29 @@ def test_the_users_module_is_the_recorded_one(tmp_path: Path, monkeypatch: pytes
     assert again(tmp_path).same
     module.unlink()
     assert again(tmp_path, jobs=2).same
+
+
+def test_the_modules_it_imports_are_the_recorded_ones_in_workers_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beside.py").write_text(
+        "from sklearn.base import BaseEstimator, TransformerMixin\n"
+        "class Number(TransformerMixin, BaseEstimator):\n"
+        "    def fit(self, X, y=None):\n"
+        "        self.n_features_in_ = X.shape[1]\n"
+        "        return self\n"
+        "    def transform(self, X):\n"
+        "        return X[['number']]\n"
+    )
+    (tmp_path / "own.py").write_text(
+        "from beside import Number\n"
+        "from sklearn.linear_model import LogisticRegression\n"
+        "from sklearn.pipeline import make_pipeline\n"
+        "def make():\n"
+        "    return make_pipeline(Number(), LogisticRegression())\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    trained(made({}), tmp_path, recipe(estimator=None, pipeline="own:make"))
+    for name in ("own.py", "beside.py"):
+        (tmp_path / name).unlink()
+    assert again(tmp_path, jobs=2).same
