@@ -14,6 +14,7 @@
     ├── QualityError          5   the quality gate failed and the policy is `fail`
     ├── SwitchOpen            6   the kill switch is open
     ├── Unreachable           7   a store, database or broker does not answer
+    │   └── DeliveryFailed        an alert was not taken
     └── NothingToDo          99   another run holds the lock, or the output is complete
 
 Each class carries its exit code and its HTTP status, and each error a stable
@@ -44,6 +45,8 @@ class ScorekitError(Exception):
     http_status: ClassVar[int] = 500
     meaning: ClassVar[str] = "a bug in scorekit"
     code: str = "internal"
+    result: object | None = None
+    """What was done all the same, to be shown beside the error."""
 
     def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -152,6 +155,12 @@ class Unreachable(ScorekitError):
     http_status = 503
     meaning = "a store, database or broker cannot be reached"
     code = "unreachable"
+
+
+class DeliveryFailed(Unreachable):
+    """An alert was not taken; it stays in the outbox and is sent again."""
+
+    code = "delivery_failed"
 
 
 class NothingToDo(ScorekitError):

@@ -8,10 +8,8 @@ windows; what it decides, they do.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from scorekit.errors import QualityError, ScorekitError, SwitchOpen
 from scorekit.model import Model
@@ -24,8 +22,13 @@ from scorekit.quality.verdict import Finding, OnFail, Verdict
 from scorekit.quality.window import Window
 from scorekit.scoring import Scorer
 
+if TYPE_CHECKING:
+    from scorekit.state.ledger import Ledger
+
 KNOWN_FOR = 1.0
 """Seconds for which the state of the switch may be taken as it was read."""
+_APART = 1 << 40
+"""Between the first rows of two outputs of a run: in the record each has numbers of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +61,11 @@ class Gate:
     policy : Policy
     on_fail : {"warn", "fallback", "fail"}, optional
         What a failed window does, if not what the policy says.
+    ledger : Ledger, optional
+        Where windows are recorded and the kill switch is kept; without one there is none.
+    kind : {"batch", "stream", "serve"}
+    output : str
+        Where scores go, for the record.
 
     Attributes
     ----------
@@ -70,7 +78,16 @@ class Gate:
         If the policy names a column or a check that there is none of.
     """
 
-    def __init__(self, model: Model, policy: Policy, *, on_fail: OnFail | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        policy: Policy,
+        *,
+        on_fail: OnFail | None = None,
+        ledger: Ledger | None = None,
+        kind: Literal["batch", "stream", "serve"] = "batch",
+        output: str = "",
+    ) -> None:
         self.model = model
         self.policy = policy
         self.on_fail: OnFail = on_fail or policy.quality.on_fail
@@ -79,7 +96,10 @@ class Gate:
         rules = RowRules(policy.quality, manifest.inputs)
         self._judge = Judge(policy.quality, counter)
         self.scorer = Scorer(manifest, model.scorer.engine, counter=counter, rules=rules)
-        self._ledger: Any = None
+        self._ledger = ledger
+        self._kind = kind
+        self._output = output
+        self._runs: dict[str, Any] = {}
         self._run: Any = None
         self._read_at = -KNOWN_FOR
         self._switch: SwitchState | None = None
@@ -99,33 +119,28 @@ class Gate:
             )
         )
 
-    @contextmanager
-    def run(self, run_id: str, kind: Literal["batch", "stream", "serve"], output: str) -> Iterator[None]:
-        """Keep a record of a run; of one that ends by an error, that it failed.
+    def begin(self, run_id: str) -> None:
+        """Keep a record of what follows as of a run; one that was begun goes on.
 
         Raises
         ------
         Unreachable
-            If the state database cannot be read or written.
+            If the state database cannot be read or written: the switch then counts as open.
         """
-        if self.model.store is None:
-            yield
+        if self._ledger is None:
             return
-        from scorekit.state.ledger import Ledger
-
-        with Ledger.open(self.model.store) as self._ledger:
+        if run_id not in self._runs:
             manifest = self.model.manifest
-            self._run = self._ledger.begin(manifest.name, manifest.version, run_id, kind, output)
-            try:
-                yield
-            except BaseException:
-                self._ledger.finish(self._run, "failed", 0)
-                raise
+            self._runs[run_id] = self._ledger.begin(
+                manifest.name, manifest.version, run_id, self._kind, self._output
+            )
+        self._run = self._runs[run_id]
 
-    def finish(self, outcome: Literal["published", "degraded", "quarantined"], rows: int) -> None:
+    def finish(self, outcome: Literal["published", "degraded", "quarantined", "failed"], rows: int) -> None:
         """Say how the run ended."""
         if self._ledger is not None:
-            self._ledger.finish(self._run, outcome, rows)
+            for run in self._runs.values():
+                self._ledger.finish(run, outcome, rows)
 
     def poor_rows(self) -> PoorRows:
         """Where a window's poor rows are counted."""
@@ -159,7 +174,9 @@ class Gate:
         if self._ledger is None:
             return None
         outcome = WindowOutcome.of(poor, failed=verdict.failed)
-        recorded = self._ledger.record(self._run, number, 0, verdict, outcome, self.policy.switch)
+        recorded = self._ledger.record(
+            self._run, number, number * _APART, verdict, outcome, self.policy.switch
+        )
         self._switch, self._read_at = recorded.state, time.monotonic()
         return self._switch
 
@@ -177,6 +194,10 @@ class Gate:
             f"the kill switch of {name} is {how}",
             hint=f"see `scorekit switch status -m {name}`; a person closes it with `scorekit switch reset`",
         )
+
+    def replacing(self, verdict: Verdict) -> Gate:
+        """The gate of a second pass, in which the fallback answers every row."""
+        raise NotImplementedError(verdict)
 
     def _report_hint(self) -> str:
         return f"see `scorekit quality history -m {self.model.manifest.name}`"

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -26,10 +26,14 @@ from scorekit.tables.arrays import numbers as number_array
 from scorekit.tables.arrays import picked
 
 if TYPE_CHECKING:
+    from scorekit.answering import Answering
     from scorekit.store.manifest import Manifest
 
 SOURCES = ("model", "fallback", "rejected")
 MODEL, FALLBACK, REJECTED = range(3)
+
+Rows: TypeAlias = pa.RecordBatch | Sequence[Mapping[str, Any]]
+"""Rows as they come in: an Arrow batch, or parsed records."""
 
 _NO_COUNTS = np.zeros(0, dtype=np.int64)
 
@@ -59,12 +63,15 @@ class ScoredBatch:
         What was wrong with rows.
     counts : ndarray of int64, shape (len(counter),), or (0,) without one
         Rows in the bins of the baseline; they add up over batches.
+    answers : ndarray of int64
+        The same of the fallback's answers (``AnswerCounter``); empty where it gave none.
     """
 
     values: NDArray[np.float64]
     sources: NDArray[np.uint8]
     flaws: tuple[Flaw, ...]
     counts: NDArray[np.int64] = field(default_factory=lambda: _NO_COUNTS)
+    answers: NDArray[np.int64] = field(default_factory=lambda: _NO_COUNTS)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -73,6 +80,13 @@ class ScoredBatch:
     def rejected(self) -> NDArray[np.int64]:
         """Numbers of the rows without a score, ascending."""
         return np.flatnonzero(self.sources == REJECTED)
+
+    @cached_property
+    def has_score(self) -> NDArray[np.bool_]:
+        """Which rows have a score: neither rejected nor answered by null."""
+        if not self.sources.any():
+            return np.ones(len(self), dtype=bool)
+        return ~np.isnan(self.values[:, 0])
 
     @cached_property
     def poor(self) -> NDArray[np.int64]:
@@ -92,6 +106,7 @@ class ScoredBatch:
             fallback=len(self.poor) - rejected,
             flaws=flaws,
             counts=self.counts,
+            answers=self.answers,
         )
 
     def flags(self) -> tuple[list[str], NDArray[np.int32]]:
@@ -125,6 +140,8 @@ class Scorer:
         Counts rows and scores over the bins of the baseline.
     rules : RowRules, optional
         What the policy asks of each row.
+    answering : Answering, optional
+        The fallback, which answers rows that the model rejects.
     """
 
     def __init__(
@@ -133,16 +150,16 @@ class Scorer:
         engine: Engine,
         counter: Counter | None = None,
         rules: RowRules | None = None,
+        answering: Answering | None = None,
     ) -> None:
         self.manifest = manifest
         self.engine = engine
         self.counter = counter
         self.rules = rules
+        self.answering = answering
         self._decoder = Decoder(manifest.inputs, keep_texts=engine.keeps_texts, known=engine.known)
 
-    def score(
-        self, batch: pa.RecordBatch | Sequence[Mapping[str, Any]], *, unreadable: Sequence[int] = ()
-    ) -> ScoredBatch:
+    def score(self, batch: Rows, *, unreadable: Sequence[int] = ()) -> ScoredBatch:
         """Score every row of a batch.
 
         Parameters
@@ -160,17 +177,57 @@ class Scorer:
         columns = (
             self._decoder.batch(batch) if isinstance(batch, pa.RecordBatch) else self._decoder.rows(batch)
         )
-        scores = self.engine.score(columns)
+        scores = self._scores(columns)
         flaws = columns.flaws + scores.flaws + self._broken(columns)
         if len(unreadable):
             flaws = _only_unreadable(flaws, np.array(unreadable, dtype=np.int64))
-        values = scores.values
+        values, sources, flaws = self._without_rejects(scores.values, flaws)
+        counts, answers = self._counts(columns, values), _NO_COUNTS
+        if self.answering is not None and sources.any():
+            values, sources, answers = self._answered(batch, columns, values, sources, flaws, self.answering)
+        return ScoredBatch(values, sources, flaws, counts, answers)
+
+    @property
+    def _replaced(self) -> bool:
+        """Whether the fallback answers in place of the model."""
+        return self.answering is not None and self.answering.everything
+
+    def _scores(self, columns: Columns) -> Scores:
+        if self._replaced:
+            return Scores(np.full((len(columns), len(self.manifest.scoring.columns)), np.nan))
+        return self.engine.score(columns)
+
+    def _without_rejects(
+        self, values: NDArray[np.float64], flaws: tuple[Flaw, ...]
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8], tuple[Flaw, ...]]:
+        """Scores, where each comes from, and what is wrong with rows."""
+        if self._replaced:
+            return values, np.full(len(values), REJECTED, dtype=np.uint8), flaws
         # a finite sum of finite terms: the usual case, in one pass
         if flaws or not math.isfinite(np.add.reduce(values, axis=None)):
-            values, sources, flaws = _with_rejects(values, flaws)
-        else:
-            sources = np.zeros(len(values), dtype=np.uint8)
-        return ScoredBatch(values, sources, flaws, self._counts(columns, values))
+            return _with_rejects(values, flaws)
+        return values, np.zeros(len(values), dtype=np.uint8), flaws
+
+    def _answered(
+        self,
+        batch: Rows,
+        columns: Columns,
+        values: NDArray[np.float64],
+        sources: NDArray[np.uint8],
+        flaws: tuple[Flaw, ...],
+        answering: Answering,
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8], NDArray[np.int64]]:
+        """Rejected rows answered by the fallback, as far as it can; nothing is known of unreadable ones."""
+        open_rows = sources == REJECTED
+        for flaw in flaws:
+            if flaw.code == "not_a_record":
+                open_rows[flaw.rows] = False
+        rows = np.flatnonzero(open_rows)
+        found, rungs = answering.answer(batch, columns, rows, flaws)
+        answered = rows[rungs >= 0]
+        values[answered] = found[rungs >= 0]
+        sources[answered] = FALLBACK
+        return values, sources, answering.counter.count(found, rungs)
 
     def _broken(self, columns: Columns) -> tuple[Flaw, ...]:
         if self.rules is None:
@@ -184,7 +241,8 @@ class Scorer:
 
     def fork(self) -> Scorer:
         """Another scorer of the same model, for another thread."""
-        return Scorer(self.manifest, self.engine, counter=self.counter, rules=self.rules)
+        answering = self.answering.fork() if self.answering is not None else None
+        return Scorer(self.manifest, self.engine, counter=self.counter, rules=self.rules, answering=answering)
 
 
 def _with_rejects(
@@ -230,7 +288,7 @@ def output_fields(manifest: Manifest) -> list[pa.Field]:
 
 def output_columns(scored: ScoredBatch, manifest: Manifest) -> list[pa.Array]:
     """Arrow arrays for ``output_fields``, made without a detour over pandas."""
-    valid = scored.sources != REJECTED
+    valid = scored.has_score
     arrays = [number_array(column, pa.float64(), valid) for column in scored.values.T]
     if len(arrays) > 1:
         arrays.append(_predictions(scored, [str(label) for label in manifest.classes]))
@@ -245,9 +303,9 @@ def output_columns(scored: ScoredBatch, manifest: Manifest) -> list[pa.Array]:
 
 
 def _predictions(scored: ScoredBatch, labels: list[str]) -> pa.Array:
-    """The likeliest class; null for a rejected row."""
+    """The likeliest class; null for a row without scores."""
     best = np.argmax(np.nan_to_num(scored.values, nan=-np.inf), axis=1)
-    best[scored.rejected] = len(labels)
+    best[~scored.has_score] = len(labels)
     return picked([*labels, None], best)
 
 
@@ -262,10 +320,11 @@ def output_rows(scored: ScoredBatch, manifest: Manifest) -> Iterator[dict[str, A
     for number, (values, source) in enumerate(
         zip(scored.values.tolist(), scored.sources.tolist(), strict=True)
     ):
-        rejected = source == REJECTED
-        row: dict[str, Any] = dict.fromkeys(names) if rejected else dict(zip(names, values, strict=True))
+        # the null rung of a fallback answers without a score
+        without = source != MODEL and math.isnan(values[0])
+        row: dict[str, Any] = dict.fromkeys(names) if without else dict(zip(names, values, strict=True))
         if labels:
-            row["prediction"] = None if rejected else labels[values.index(max(values))]
+            row["prediction"] = None if without else labels[values.index(max(values))]
         row["score_source"] = SOURCES[source]
         row["quality_flags"] = flags.get(number, "")
         row["model_version"] = version

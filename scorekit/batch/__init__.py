@@ -6,20 +6,28 @@ import dataclasses
 import os
 import time
 import uuid
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scorekit.batch.folder import run_folder
 from scorekit.batch.inputs import open_input
-from scorekit.batch.job import JobOptions, JobResult, run_job
+from scorekit.batch.job import run_job
+from scorekit.batch.options import Fate, JobOptions, JobResult
 from scorekit.batch.plan import Job, Plan, check_places, plan
 from scorekit.batch.run import Carried, told_of
 from scorekit.batch.summary import ScoreSummary
-from scorekit.errors import UsageError
+from scorekit.errors import Unreachable, UsageError
+from scorekit.gate import Gate
 from scorekit.model import Model, load
+from scorekit.policy import Policy
 from scorekit.progress import Progress, Silent
+from scorekit.quality.verdict import OnFail
 from scorekit.tables.sources import STDIN
+
+if TYPE_CHECKING:
+    from scorekit.state.ledger import Ledger
 
 __all__ = ["BatchResult", "JobOptions", "JobResult", "ScoreSummary", "score_files"]
 
@@ -68,6 +76,8 @@ def score_files(
     store: str | None = None,
     file_format: str | None = None,
     options: JobOptions | None = None,
+    policy: Policy | None = None,
+    on_quality_fail: OnFail | None = None,
     dry_run: bool = False,
     allow_mismatch: bool = False,
     progress: Progress | None = None,
@@ -86,6 +96,10 @@ def score_files(
     file_format : str, optional
         Format of whatever does not say so by its ending.
     options : JobOptions, optional
+    policy : Policy, optional
+        What holds for the quality of the scores; by default, what holds where nothing is declared.
+    on_quality_fail : {"warn", "fallback", "fail"}, optional
+        What a failed window does, if not what the policy says.
     dry_run : bool
         Check the model and the inputs' schemas, and score the first rows of each; write nothing.
     allow_mismatch : bool
@@ -98,6 +112,8 @@ def score_files(
 
     Raises
     ------
+    QualityError, SwitchOpen
+        If an output was withheld; ``result`` of the error says what was found.
     ScorekitError
         See ``errors``; nothing half is ever left behind.
     """
@@ -109,15 +125,11 @@ def score_files(
     if chosen.resume:
         _refuse_unresumable(made)
     listener.stage("scoring", _rows(made, loaded) if not dry_run else None, "rows")
-    if dry_run:
-        if made.folder is None:
-            check_places(made.jobs[0])
-        outputs = tuple(_try(job, loaded, chosen) for job in made.jobs)
-    elif made.folder is None:
-        outputs = tuple(run_job(job, loaded, chosen, listener) for job in made.jobs)
-    else:
-        outputs = run_folder(made, made.folder, loaded, chosen, listener)
-    return BatchResult(
+    with _ledger(loaded) if not dry_run else nullcontext() as ledger:
+        where = made.folder or made.jobs[0].target
+        gate = Gate(loaded, policy or Policy(), on_fail=on_quality_fail, ledger=ledger, output=where)
+        outputs = _tried(made, gate, chosen) if dry_run else _made(made, gate, chosen, listener)
+    result = BatchResult(
         model=f"{loaded.manifest.name}:{loaded.manifest.version}",
         engine=loaded.scorer.engine.name,
         outputs=outputs,
@@ -126,6 +138,53 @@ def score_files(
         score_columns=loaded.manifest.scoring.columns,
         dry_run=dry_run,
     )
+    _raise_refusal(result)
+    return result
+
+
+@contextmanager
+def _ledger(model: Model) -> Iterator[Ledger | None]:
+    """The state database of a model's store; none for a model that is in no store."""
+    if model.store is None:
+        yield None
+        return
+    from scorekit.state.ledger import Ledger
+
+    with Ledger.open(model.store) as ledger:
+        yield ledger
+
+
+def _made(made: Plan, gate: Gate, options: JobOptions, progress: Progress) -> tuple[JobResult, ...]:
+    """Score every output, and keep a record of how the run ended."""
+    try:
+        if made.folder is None:
+            outputs = tuple(
+                run_job(job, gate, options, progress, number=number) for number, job in enumerate(made.jobs)
+            )
+        else:
+            outputs = run_folder(made, made.folder, gate, options, progress)
+    except BaseException:
+        with suppress(Unreachable):
+            gate.finish("failed", 0)
+        raise
+    fates = {output.fate for output in outputs}
+    worst: Fate = (
+        "quarantined" if "quarantined" in fates else "degraded" if "degraded" in fates else "published"
+    )
+    gate.finish(worst, sum(output.summary.rows for output in outputs))
+    return outputs
+
+
+def _raise_refusal(result: BatchResult) -> None:
+    """Say that an output was withheld, where it is, and what was made before it."""
+    for output in result.outputs:
+        if output.refusal is not None:
+            refusal = type(output.refusal)(
+                f"{output.refusal.message}; nothing was published, the scores are in {output.target}",
+                hint=output.refusal.hint,
+            )
+            refusal.result = result
+            raise refusal
 
 
 def _complete(options: JobOptions) -> JobOptions:
@@ -164,6 +223,12 @@ def _rows(made: Plan, model: Model) -> int | None:
                     return None
                 total += reader.rows
     return total
+
+
+def _tried(made: Plan, gate: Gate, options: JobOptions) -> tuple[JobResult, ...]:
+    if made.folder is None:
+        check_places(made.jobs[0])
+    return tuple(_try(job, gate.model, options) for job in made.jobs)
 
 
 def _try(job: Job, model: Model, options: JobOptions) -> JobResult:

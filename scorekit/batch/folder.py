@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from scorekit.batch.inputs import hash_inputs, run_key
-from scorekit.batch.job import JobOptions, JobResult, run_job
+from scorekit.batch.job import run_job
+from scorekit.batch.options import JobOptions, JobResult
 from scorekit.batch.partial import Partial, folder_for
 from scorekit.batch.plan import Job, Plan
 from scorekit.errors import NothingToDo, Unreachable, UsageError
+from scorekit.gate import Gate
 from scorekit.model import Model
 from scorekit.progress import Progress
 from scorekit.tables import Source
@@ -29,14 +31,15 @@ RUN_NAME = "scorekit-run"
 
 
 def run_folder(
-    made: Plan, folder: str, model: Model, options: JobOptions, progress: Progress
+    made: Plan, folder: str, gate: Gate, options: JobOptions, progress: Progress
 ) -> tuple[JobResult, ...]:
     """Score into a folder, file by file.
 
     Returns
     -------
     tuple of JobResult
-        Of the files that were scored now, not of those an earlier run had made.
+        Of the files that were scored now, not of those an earlier run had made. One that was
+        withheld is the last.
 
     Raises
     ------
@@ -53,17 +56,17 @@ def run_folder(
     with ExitStack() as stack:
         with explained(folder):
             stack.enter_context(lock.held())
-        return _run_held(made, folder, model, options, progress)
+        return _run_held(made, folder, gate, options, progress)
 
 
 def _run_held(
-    made: Plan, folder: str, model: Model, options: JobOptions, progress: Progress
+    made: Plan, folder: str, gate: Gate, options: JobOptions, progress: Progress
 ) -> tuple[JobResult, ...]:
     """Score into a folder that no other run writes to."""
-    done = _Done(folder, model, options)
+    done = _Done(folder, gate.model, options)
     done.refuse_complete(made)
     results = []
-    for job in made.jobs:
+    for number, job in enumerate(made.jobs):
         if done.has(job):
             progress.note(f"{job.target} is done already")
             _clean(Partial(folder_for(job.target)))
@@ -72,10 +75,15 @@ def _run_held(
             with explained(job.target):
                 Path(job.target).parent.mkdir(parents=True, exist_ok=True)
         try:
-            results.append(run_job(job, model, options, progress, partial(done.add, job)))
+            heard = partial(done.add, job)
+            results.append(run_job(job, gate, options, progress, number=number, made=heard))
         except NothingToDo as nothing:
             if nothing.code != "complete":
                 raise
+            continue
+        if results[-1].refusal is not None:
+            # what follows waits until somebody has looked at this one
+            return tuple(results)
     done.finish()
     return tuple(results)
 

@@ -35,7 +35,12 @@ def open_input(source: Source, model: Model, carried: Carried, chunk_rows: int) 
     kept = set(beside or ()) if beside is not None else set(inputs.names)
     types = {feature.name: feature.kind for feature in inputs.features if feature.name not in kept}
     reader = open_table(
-        source, columns=columns, types=types, na_values=inputs.na_values, chunk_rows=chunk_rows
+        source,
+        columns=columns,
+        types=types,
+        na_values=inputs.na_values,
+        chunk_rows=chunk_rows,
+        optional=set(model.manifest.recipe.get("id_columns", ())).difference(inputs.names),
     )
     missing = set(inputs.names).difference(reader.names)
     if missing:

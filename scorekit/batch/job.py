@@ -1,107 +1,70 @@
-"""One output: parts, errors, and the moment they become public."""
+"""One output: scored into parts, judged as a whole, and the moment it becomes public."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-import pyarrow as pa
-
-from scorekit.batch.inputs import hash_inputs, in_background, open_input, run_key
+from scorekit.batch.inputs import hash_inputs, in_background, run_key
+from scorekit.batch.options import Fate, JobOptions, JobResult
 from scorekit.batch.partial import ERRORS_FILE, Partial, State, folder_for
-from scorekit.batch.plan import Job, check_places
-from scorekit.batch.rejects import describe_first, holds_rejects, reject_lines
-from scorekit.batch.run import Carried, ScoredChunk, scored_chunks, told_of
-from scorekit.batch.summary import ScoreSummary
-from scorekit.errors import NothingToDo, RowsRejected, SchemaError, Unreachable, UsageError
-from scorekit.model import Model
+from scorekit.batch.passing import Pass
+from scorekit.batch.plan import Job, check_places, quarantine_of
+from scorekit.batch.rejects import holds_rejects
+from scorekit.batch.writing import Parts
+from scorekit.errors import (
+    FormatError,
+    NothingToDo,
+    RowsRejected,
+    ScorekitError,
+    SwitchOpen,
+    Unreachable,
+    UsageError,
+)
+from scorekit.gate import Decision, Gate
 from scorekit.progress import Progress
-from scorekit.scoring import output_fields
-from scorekit.tables import Batch, TableReader, TableWriter, open_output
-from scorekit.tables.output import conformed
+from scorekit.quality.duplicates import SeenIds
+from scorekit.tables import TableWriter, open_output
 from scorekit.tables.parts import exists, identity, join_parts, output_metadata, publish_file, remove
 from scorekit.tables.targets import explained, open_target
-
-PART_ROWS = 1 << 20
-"""Rows of a part, in whole chunks: what a run that is killed has to score again, at most."""
 
 KEY_NAME = "scorekit.run_key"
 
 
-@dataclass(frozen=True, slots=True)
-class JobOptions:
-    """What a user can ask of a run.
-
-    Attributes
-    ----------
-    ids, passthrough : tuple of str
-        Columns to carry; ``("all",)`` for all.
-    errors_file : str or None
-        Where rejected rows are explained; None means beside the output.
-    max_errors : int or None
-        Most rejected rows; None means as long as one row is scored.
-    threads : int
-    chunk_rows : int
-    resume, force : bool
-    run_id : str
-    """
-
-    ids: tuple[str, ...] = ()
-    passthrough: tuple[str, ...] = ()
-    errors_file: str | None = None
-    max_errors: int | None = None
-    threads: int = 1
-    chunk_rows: int = 65_536
-    resume: bool = False
-    force: bool = False
-    run_id: str = ""
-
-    def decisive(self) -> dict[str, Any]:
-        """What changes the bytes of an output."""
-        return {"ids": self.ids, "passthrough": self.passthrough, "chunk_rows": self.chunk_rows}
-
-
-@dataclass(frozen=True, slots=True)
-class JobResult:
-    """An output that was published.
-
-    Attributes
-    ----------
-    target : str
-    summary : ScoreSummary
-    errors_file : str or None
-        Where rejected rows are explained, if there were any.
-    key : str
-        Digest of the run's key.
-    resumed_rows : int
-        Rows an earlier run had scored.
-    seconds : float
-        How long this output took.
-    """
-
-    target: str
-    summary: ScoreSummary
-    errors_file: str | None
-    key: str
-    resumed_rows: int = 0
-    seconds: float = 0.0
-
-
 def run_job(
     job: Job,
-    model: Model,
+    gate: Gate,
     options: JobOptions,
     progress: Progress,
+    *,
+    number: int = 0,
     made: Callable[[str], None] = lambda _: None,
 ) -> JobResult:
-    """Score the inputs of a job into its output; ``made`` hears its key before the traces of the run go.
+    """Score the inputs of a job into its output.
+
+    Parameters
+    ----------
+    job : Job
+    gate : Gate
+    options : JobOptions
+    progress : Progress
+    number : int
+        Of the job within its run.
+    made : callable
+        Hears the key of an output that was published before the traces of the run go.
+
+    Returns
+    -------
+    JobResult
+        Its ``refusal`` says why the output was withheld, if it was.
 
     Raises
     ------
@@ -112,17 +75,21 @@ def run_job(
         published, the output is not.
     """
     started = time.perf_counter()
-    result = _run(job, model, options, progress, made)
+    check_places(job)
+    run = _Run(job, gate, options, progress, number, made)
+    result = _to_stream(run, gate) if job.stream else _to_file(run, job)
     return replace(result, seconds=time.perf_counter() - started)
 
 
-def _run(
-    job: Job, model: Model, options: JobOptions, progress: Progress, made: Callable[[str], None]
-) -> JobResult:
-    check_places(job)
-    run = _Run(job, model, options, progress, made)
-    if job.stream:
+def _to_stream(run: _Run, gate: Gate) -> JobResult:
+    """Straight into a stream, or, where it may have to be kept back, by way of a file."""
+    if not gate.may_withhold:
         return run.to_stream()
+    with tempfile.TemporaryDirectory(prefix="scorekit-") as folder:
+        return run.to_file(Partial(Path(folder)))
+
+
+def _to_file(run: _Run, job: Job) -> JobResult:
     partial = Partial(folder_for(job.target))
     with _told_of(job, partial), explained(job.target), partial.held():
         return run.to_file(partial)
@@ -147,35 +114,52 @@ class _Run:
     """A job under way."""
 
     def __init__(
-        self, job: Job, model: Model, options: JobOptions, progress: Progress, made: Callable[[str], None]
+        self,
+        job: Job,
+        gate: Gate,
+        options: JobOptions,
+        progress: Progress,
+        number: int,
+        made: Callable[[str], None],
     ) -> None:
-        self._made = made
         self._job = job
-        self._model = model
+        self._gate = gate
         self._options = options
         self._progress = progress
-        self._carried = Carried(options.ids, options.passthrough, model)
-        self._names: tuple[str, ...] = ()
-        self._schema: pa.Schema | None = None
-        self._summary = ScoreSummary()
-        self._first_error: str | None = None
+        self._number = number
+        self._made = made
+        self._rows = self._pass(gate)
+        self._run_id = options.run_id
+        self._decision: Decision | None = None
         self._hashes: Future[tuple[str, ...]] | None = None
 
-    # outputs -------------------------------------------------------------------------
+    def _pass(self, gate: Gate) -> Pass:
+        return Pass(self._job, gate.model, gate.scorer, self._options, self._progress, gate.poor_rows())
+
+    # a stream ------------------------------------------------------------------------
 
     def to_stream(self) -> JobResult:
         """Score straight into stdout, a pipe or a device, which cannot be taken back."""
         self._refuse_errors_file()
+        self._gate.begin(self._run_id)
+        self._gate.check_switch()
         with ExitStack() as stack:
             errors = stack.enter_context(self._errors_beside_stream())
             writer: TableWriter | None = None
-            for chunk in self._chunks(State(""), errors):
-                writer = writer or stack.enter_context(self._writer(self._job.target, chunk.output.schema))
+            for chunk in self._rows.chunks(State(""), errors):
+                self._gate.check_switch()
+                writer = writer or stack.enter_context(self._stream(chunk.output.schema))
                 writer.write(chunk.output)
-            writer = writer or stack.enter_context(self._writer(self._job.target, self._empty_schema()))
+            writer = writer or stack.enter_context(self._stream(self._rows.empty_schema()))
+            self._decision = self._decide()
             writer.commit()
-            self._check_rejects(at_end=True)
-        return JobResult(self._job.target, self._summary, self._explained_in(), "")
+            self._rows.check_rejects(at_end=True)
+        return self._result("published", self._job.target, self._decision.refusal)
+
+    def _stream(self, schema: object) -> TableWriter:
+        return open_output(
+            self._job.target, format=self._job.format, schema=schema, metadata=self._metadata, header=True
+        )
 
     @contextmanager
     def _errors_beside_stream(self) -> Iterator[IO[bytes] | None]:
@@ -187,7 +171,7 @@ class _Run:
         try:
             with explained(self._job.errors):
                 yield place.file
-                if self._summary.rejected:
+                if self._rows.summary.rejected:
                     place.commit()
                 else:
                     _remove_file(self._job.errors)
@@ -197,49 +181,93 @@ class _Run:
         finally:
             place.abort()
 
+    # a file --------------------------------------------------------------------------
+
     def to_file(self, partial: Partial) -> JobResult:
-        """Score into parts, then publish: the errors first, so that an output is never unexplained."""
+        """Score into parts, judge, then publish: the errors first, so that an output is never unexplained."""
         self._hashes = in_background(lambda: hash_inputs(self._job))
         state = self._begin(partial)
-        resumed = self._summary.rows
+        resumed = self._rows.summary.rows
+        self._gate.begin(self._run_id)
         try:
-            with (partial.folder / ERRORS_FILE).open("r+b" if state.parts else "w+b") as errors:
-                errors.truncate(state.error_bytes)
-                self._first_error = errors.readline().decode() or None
-                errors.seek(0, os.SEEK_END)
-                self._write_parts(partial, state, errors)
-            self._check_rejects(at_end=True)
+            self._score(partial, state)
         except RowsRejected:
+            self._decision or self._decide()
             self._publish_errors(partial)
             partial.clear()
             raise
+        if self._decided.action == "replace":
+            state = self._replace(partial)
+        return replace(self._finish(partial, state), resumed_rows=resumed)
+
+    def _score(self, partial: Partial, state: State) -> None:
+        """Score all rows into parts; what is decided of them is said by the last one."""
+        resumable = self._key if self._job.rereadable and self._decision is None else None
+        with (
+            (partial.folder / ERRORS_FILE).open("r+b" if state.parts else "w+b") as errors,
+            Parts(self._job, partial, state, self._metadata, resumable) as parts,
+        ):
+            errors.truncate(state.error_bytes)
+            self._rows.first_error = errors.readline().decode() or None
+            errors.seek(0, os.SEEK_END)
+            parts.write(self._rows, errors)
+            self._rows.check_rejects(at_end=True)
+            self._decision = self._decision or self._decide()
+            parts.finish()
+
+    def _replace(self, partial: Partial) -> State:
+        """Score all rows once more, by the fallback."""
+        scored = self._rows.summary.rows
+        self._progress.note("the window failed: the fallback answers in place of the model")
+        partial.clear()
+        state = State("")
+        self._rows = self._pass(self._gate.replacing(self._decided.verdict))
+        self._score(partial, state)
+        if self._rows.summary.rows != scored:
+            raise FormatError(
+                f"{self._job.sources[0].name}: the input changed while it was scored",
+                hint="score a file that nobody writes to",
+            )
+        return state
+
+    def _finish(self, partial: Partial, state: State) -> JobResult:
         self._publish_errors(partial)
-        partial.publishing(self._key(), identity(self._job.target))
-        self._publish(partial, state)
+        refusal = self._decided.refusal or self._switch_opened()
+        parts = [partial.folder / part for part in state.parts]
+        if refusal is not None:
+            place = self._withhold(parts)
+            partial.remove()
+            return self._result("quarantined", place, refusal)
+        if not self._job.stream:
+            partial.publishing(self._key(), identity(self._job.target))
+        self._publish(parts, self._job.target)
         self._made(self._key())
         partial.remove()
-        return JobResult(self._job.target, self._summary, self._explained_in(), self._key(), resumed)
-
-    def _explained_in(self) -> str | None:
-        return self._job.errors if self._summary.rejected else None
+        return self._result(
+            "degraded" if self._decided.action == "replace" else "published", self._job.target
+        )
 
     def _begin(self, partial: Partial) -> State:
         """Take up an earlier run, or begin anew."""
-        self._refuse_complete(partial)
+        if not self._job.stream:
+            self._refuse_complete(partial)
         if self._options.force or not self._options.resume or partial.read(self._key()) is None:
             self._refuse_errors_file()
         if self._options.resume:
             state = partial.read(self._key())
             if state is not None:
-                self._summary = ScoreSummary.from_dict(state.summary)
-                self._schema = state.arrow_schema()
-                self._progress.note(f"taking up an earlier run after {self._summary.rows:,} rows")
-                return state
+                return self._take_up(partial, state)
             self._progress.note(
                 "no earlier run of the same input, model and options: starting at the first row"
             )
         partial.clear()
-        return State("")
+        return State("", run_id=self._run_id)
+
+    def _take_up(self, partial: Partial, state: State) -> State:
+        self._rows.take_up(state, SeenIds(partial.ids(state.ids)) if state.ids else None)
+        self._run_id = state.run_id or self._run_id
+        self._progress.note(f"taking up an earlier run after {self._rows.summary.rows:,} rows")
+        return state
 
     def _refuse_complete(self, partial: Partial) -> None:
         target = self._job.target
@@ -274,149 +302,55 @@ class _Run:
 
     def _key(self) -> str:
         assert self._hashes is not None  # noqa: S101 - set before anything can ask
-        return run_key(self._job, self._model, self._options.decisive(), self._hashes.result())
+        return run_key(self._job, self._gate.model, self._options.decisive(), self._hashes.result())
 
-    # parts ---------------------------------------------------------------------------
+    # what is decided and published ---------------------------------------------------
 
-    def _write_parts(self, partial: Partial, state: State, errors: IO[bytes]) -> None:
-        writer: TableWriter | None = None
-        rows = 0
+    def _decide(self) -> Decision:
+        return self._gate.decide(self._number, self._rows.window, self._rows.poor)
+
+    @property
+    def _decided(self) -> Decision:
+        assert self._decision is not None  # noqa: S101 - once the rows are scored
+        return self._decision
+
+    def _switch_opened(self) -> SwitchOpen | None:
+        """Whether the switch was opened while the fallback answered."""
         try:
-            for chunk in self._chunks(state, errors):
-                if writer is None:
-                    writer = self._part_writer(partial, state, chunk.output.schema)
-                writer.write(chunk.output)
-                rows += chunk.output.num_rows
-                if rows >= PART_ROWS:
-                    writer.commit()
-                    writer, rows = None, 0
-                    self._finish_part(partial, state, chunk, errors)
-            if writer is None and not state.parts:
-                writer = self._part_writer(partial, state, self._empty_schema())
-            if writer is not None:
-                writer.commit()
-                state.parts.append(self._part_name(state))
-        except BaseException:
-            if writer is not None:
-                writer.abort()
-            raise
-
-    def _finish_part(self, partial: Partial, state: State, last: ScoredChunk, errors: IO[bytes]) -> None:
-        state.parts.append(self._part_name(state))
-        if not self._job.rereadable:
-            return
-        errors.flush()
-        os.fsync(errors.fileno())
-        state.key = self._key()
-        state.source, state.row = last.source, last.batch.first_row + last.batch.rows.num_rows
-        state.error_bytes = errors.tell()
-        state.summary = self._summary.to_dict()
-        state.keep_schema(last.output.schema)
-        partial.write(state)
-
-    def _part_name(self, state: State) -> str:
-        compressed = ".gz" if self._job.target.endswith(".gz") else ""
-        return f"part-{len(state.parts):05}{compressed}"
-
-    def _part_writer(self, partial: Partial, state: State, schema: pa.Schema) -> TableWriter:
-        return self._writer(str(partial.folder / self._part_name(state)), schema, header=not state.parts)
-
-    def _writer(self, target: str, schema: pa.Schema, *, header: bool = True) -> TableWriter:
-        return open_output(
-            target, format=self._job.format, schema=schema, metadata=self._metadata, header=header
-        )
+            self._gate.check_switch()
+        except SwitchOpen as refusal:
+            return refusal
+        return None
 
     def _metadata(self) -> Mapping[str, str]:
         """What a reader of the output may want to know of the run."""
-        manifest = self._model.manifest
-        return {
+        manifest = self._gate.model.manifest
+        said = {
             "scorekit.model": f"{manifest.name}:{manifest.version}",
             "scorekit.model_digest": manifest.digest,
-            "scorekit.engine": self._model.scorer.engine.name,
-            "scorekit.run_id": self._options.run_id,
-            **({KEY_NAME: self._key()} if self._hashes is not None else {}),
+            "scorekit.engine": self._gate.scorer.engine.name,
+            "scorekit.run_id": self._run_id,
         }
+        if self._decision is not None:
+            said["scorekit.verdict"] = self._decision.verdict.state
+        return said if self._hashes is None else {**said, KEY_NAME: self._key()}
 
-    def _empty_schema(self) -> pa.Schema:
-        """Of an output without rows: whatever is carried is text."""
-        carried = (pa.field(name, pa.string()) for name in self._names)
-        return pa.schema([*carried, *output_fields(self._model.manifest)])
+    def _publish(self, parts: Sequence[Path], target: str) -> None:
+        join_parts(parts, target, format=self._job.format, metadata=self._metadata)
 
-    # rows ----------------------------------------------------------------------------
-
-    def _chunks(self, state: State, errors: IO[bytes] | None) -> Iterator[ScoredChunk]:
-        """Scored chunks in order, counted, their rejects written."""
-        sources = self._job.sources
-        scored = scored_chunks(self._model, self._carried, self._read(state), sources, self._options.threads)
-        for chunk in map(self._aligned, scored):
-            before = self._summary.rows
-            self._summary.add(chunk.scored)
-            if len(chunk.scored.rejected):
-                ids = chunk.output.select(list(self._carried.ids(chunk.output.schema.names)))
-                for line in reject_lines(
-                    chunk.scored,
-                    first_row=before + 1,
-                    file=sources[chunk.source].name,
-                    ids=ids,
-                    lines={
-                        bad.row - chunk.batch.first_row: (bad.line, bad.message) for bad in chunk.batch.bad
-                    },
-                ):
-                    self._first_error = self._first_error or line
-                    if errors is not None:
-                        errors.write(line.encode() + b"\n")
-            self._check_rejects(at_end=False)
-            self._progress.advance(len(chunk.scored))
-            yield chunk
-
-    def _read(self, state: State) -> Iterator[tuple[int, Batch, tuple[str, ...]]]:
-        for number in range(state.source, len(self._job.sources)):
-            with closing(self._open(number)) as reader:
-                names = self._carried.names(reader)
-                self._names = self._names or names
-                skip = state.row if number == state.source else 0
-                for batch in reader.batches(skip_rows=skip):
-                    yield number, batch, names
-
-    def _open(self, number: int) -> TableReader:
-        return open_input(self._job.sources[number], self._model, self._carried, self._options.chunk_rows)
-
-    def _aligned(self, chunk: ScoredChunk) -> ScoredChunk:
-        """A chunk with the columns and types of the first one."""
-        if self._schema is None:
-            self._schema = chunk.output.schema
-        if chunk.output.schema.equals(self._schema):
-            return chunk
-        wanted, found = self._schema, chunk.output
-        with told_of(self._job.sources[chunk.source]):
-            if set(found.schema.names) != set(wanted.names):
-                raise SchemaError(
-                    f"the columns to carry are others than in {self._job.sources[0].name}",
-                    hint="name them with --id-column or --passthrough, or score the files one by one",
-                    code="missing_column",
-                )
-            output = conformed(found.select(wanted.names), wanted)
-        return ScoredChunk(chunk.source, chunk.batch, chunk.scored, output)
-
-    def _check_rejects(self, *, at_end: bool) -> None:
-        rejected, most = self._summary.rejected, self._options.max_errors
-        first = f"; the first: {describe_first(self._first_error)}" if self._first_error else ""
-        hint = f"see {self._job.errors}" if self._job.errors else None
-        if most is not None and rejected > most:
-            raise RowsRejected(f"{_rows(rejected)} rejected, allowed are {most:,}{first}", hint=hint)
-        if at_end and rejected and rejected == self._summary.rows:
-            raise RowsRejected(f"all {_rows(rejected)} rejected{first}", hint=hint, code="all_rejected")
-
-    # publishing ----------------------------------------------------------------------
-
-    def _publish(self, partial: Partial, state: State) -> None:
-        parts = [partial.folder / part for part in state.parts]
-        join_parts(parts, self._job.target, format=self._job.format, metadata=self._metadata)
+    def _withhold(self, parts: Sequence[Path]) -> str:
+        """Put what was scored where nobody downstream takes it from."""
+        place = quarantine_of(self._job, self._run_id)
+        if self._job.folder is not None and "://" not in place:
+            Path(place).parent.mkdir(parents=True, exist_ok=True)
+        self._publish(parts, place)
+        return place
 
     def _publish_errors(self, partial: Partial) -> None:
         """Publish the errors found, or nothing; what an earlier run left there is not true any more."""
-        assert self._job.errors is not None  # noqa: S101 - only a stream may have none
-        if not self._summary.rejected:
+        if self._job.errors is None:
+            return
+        if not self._rows.summary.rejected:
             _remove_file(self._job.errors)
             return
         made = partial.folder / ERRORS_FILE
@@ -425,9 +359,18 @@ class _Run:
         shutil.copyfile(made, copy)
         publish_file(copy, self._job.errors)
 
-
-def _rows(count: int) -> str:
-    return f"{count:,} {'row was' if count == 1 else 'rows were'}"
+    def _result(self, fate: Fate, place: str, refusal: ScorekitError | None = None) -> JobResult:
+        summary = self._rows.summary
+        return JobResult(
+            target=place,
+            summary=summary,
+            errors_file=self._job.errors if summary.rejected else None,
+            key="" if self._hashes is None else self._key(),
+            fate=fate,
+            verdict=self._decided.verdict,
+            switch=self._decided.switch,
+            refusal=refusal,
+        )
 
 
 def _remove_file(target: str) -> None:

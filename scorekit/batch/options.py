@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from scorekit.batch.summary import ScoreSummary
+from scorekit.errors import ScorekitError
 from scorekit.quality.switch import SwitchState
 from scorekit.quality.verdict import Verdict
 
@@ -68,6 +69,8 @@ class JobResult:
         Of its rows; None after a dry run.
     switch : SwitchState or None
         As it stood afterwards.
+    refusal : ScorekitError or None
+        Why it was withheld.
     """
 
     target: str
@@ -79,3 +82,4 @@ class JobResult:
     fate: Fate = "published"
     verdict: Verdict | None = None
     switch: SwitchState | None = None
+    refusal: ScorekitError | None = None

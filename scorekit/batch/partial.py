@@ -19,13 +19,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from scorekit.errors import NothingToDo, UsageError
 
 STATE_FILE = "state.json"
 LOCK_FILE = "lock"
 ERRORS_FILE = "errors.jsonl"
+IDS_FILE = "ids"
+"""Hashes of the ids of the rows of finished parts, eight bytes each."""
+FORMAT_VERSION = 2
+_ID_BYTES = 8
 _LONGEST_NAME = 200
 PUBLISHING_FILE = "publishing.json"
 
@@ -71,6 +77,13 @@ class State:
         ``ScoreSummary`` of the finished parts.
     schema : str
         Arrow schema of the finished parts, in hex.
+    window, poor : dict
+        What is judged of the finished parts: ``Window`` and ``PoorRows``.
+    ids : int
+        Hashes of ids that belong to finished parts.
+    run_id : str
+        Of the run that began; one that takes it up is the same run.
+    format_version : int
     """
 
     key: str
@@ -80,6 +93,11 @@ class State:
     error_bytes: int = 0
     summary: dict[str, Any] = field(default_factory=dict)
     schema: str = ""
+    window: dict[str, Any] = field(default_factory=dict)
+    poor: dict[str, Any] = field(default_factory=dict)
+    ids: int = 0
+    run_id: str = ""
+    format_version: int = FORMAT_VERSION
 
     def keep_schema(self, schema: pa.Schema) -> None:
         """Remember the columns of the parts, which those to come must have too."""
@@ -161,9 +179,11 @@ class Partial:
             return None
         if (
             state.key != key
+            or state.format_version != FORMAT_VERSION
             or not state.schema
             or not all((self.folder / part).exists() for part in state.parts)
             or self._size(ERRORS_FILE) < state.error_bytes
+            or self._size(IDS_FILE) < (state.ids * _ID_BYTES or -1)
         ):
             return None
         return state
@@ -173,6 +193,21 @@ class Partial:
             return (self.folder / name).stat().st_size
         except FileNotFoundError:
             return -1
+
+    def add_ids(self, hashes: NDArray[np.uint64], before: int) -> int:
+        """Keep hashes of ids behind those that were kept before; how many they are now."""
+        path = self.folder / IDS_FILE
+        with path.open("r+b" if before else "wb") as file:
+            file.seek(before * _ID_BYTES)
+            file.write(hashes.tobytes())
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+        return before + len(hashes)
+
+    def ids(self, count: int) -> NDArray[np.uint64]:
+        """The first hashes of ids that were kept."""
+        return np.fromfile(self.folder / IDS_FILE, dtype=np.uint64, count=count)
 
     def write(self, state: State) -> None:
         """Make a state durable: what it names is on disk before it is."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from scorekit.errors import UsageError
 from scorekit.tables import FORMATS, Source, find, format_of
 from scorekit.tables.formats import format_named, require_format
+from scorekit.tables.parts import exists
 from scorekit.tables.sources import STDIN, refuse_twice
 
 STDIO = "-"
@@ -29,12 +31,15 @@ class Job:
         Of the output.
     errors : str or None
         Where rejected rows are explained; None on a stream unless asked for.
+    folder : str or None
+        The output folder that it is one file of.
     """
 
     sources: tuple[Source, ...]
     target: str
     format: str
     errors: str | None = None
+    folder: str | None = None
 
     @property
     def stream(self) -> bool:
@@ -156,7 +161,7 @@ def _into_folder(sources: Sequence[Source], folder: str, errors_file: str | None
                 f"two inputs are called {source.relative!r}, and would be scored into the same file",
                 hint="score them into folders of their own",
             )
-        jobs[target] = Job((source,), target, _format(target, source.format, source.format))
+        jobs[target] = Job((source,), target, _format(target, source.format, source.format), folder=folder)
     stems = Counter(errors_beside(target) for target in jobs)
     return Plan(
         tuple(
@@ -181,7 +186,7 @@ def _format(target: str, asked: str | None, source: str) -> str:
 def _with_errors(job: Job, errors_file: str | None, *, whole_name: bool = False) -> Job:
     if errors_file is None and not job.stream:
         errors_file = errors_beside(job.target, whole_name=whole_name)
-    return Job(job.sources, job.target, job.format, errors_file)
+    return replace(job, errors=errors_file)
 
 
 def errors_beside(target: str, *, whole_name: bool = False) -> str:
@@ -203,6 +208,37 @@ def errors_beside(target: str, *, whole_name: bool = False) -> str:
     while not whole_name and format_of(stem):
         stem = stem.removesuffix(".gz").rpartition(".")[0]
     return f"{folder}{slash}{stem}.errors.jsonl"
+
+
+# Quarantine --------------------------------------------------------------------------
+
+
+def quarantine_of(job: Job, run_id: str) -> str:
+    """Where scores go that are withheld; a file that stands there is left alone.
+
+    ``rows.scores.parquet`` has ``rows.scores.quarantine.parquet`` beside it; the files of a
+    folder go to one beside the folder, where nobody takes them for its content. What was
+    for a stream goes to the working directory.
+    """
+    if job.stream:
+        return _free(f"scorekit-{run_id[:12]}.quarantine", FORMATS[job.format].endings[0])
+    if job.folder is None:
+        stem, ending = _split(job.target)
+        return _free(f"{stem}.quarantine", ending)
+    return _free(*_split(f"{job.folder}.quarantine{job.target.removeprefix(job.folder)}"))
+
+
+def _split(target: str) -> tuple[str, str]:
+    """A target without the ending of its format, and the ending."""
+    folder, slash, name = target.rpartition("/")
+    stem = name.removesuffix(".gz").rpartition(".")[0] if format_of(name) else name
+    return f"{folder}{slash}{stem}", name.removeprefix(stem)
+
+
+def _free(stem: str, ending: str) -> str:
+    """A name that nothing has."""
+    names = (f"{stem}{f'-{number}' if number else ''}{ending}" for number in count())
+    return next(name for name in names if not exists(name))
 
 
 # Nothing is written over -------------------------------------------------------------

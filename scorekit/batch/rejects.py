@@ -47,19 +47,20 @@ def reject_lines(
     lines : mapping of int to (int, str)
         Line number and message of records that could not be read, by row in the batch.
     """
-    found: dict[int, list[tuple[str, str]]] = {}
+    found: dict[int, list[tuple[str, str]]] = {row: [] for row in scored.rejected.tolist()}
     for flaw in scored.flaws:
         if flaw.rejects:
             for row in flaw.rows.tolist():
-                found.setdefault(row, []).append((flaw.code, flaw.column))
-    for row in sorted(found):
+                if row in found:
+                    found[row].append((flaw.code, flaw.column))
+    for row, reasons in found.items():
         line, said = lines.get(row, (None, None))
         head: dict[str, Any] = {"row": first_row + row, "file": file}
         if line is not None:
             head["line"] = line
         if ids.num_columns:
             head["id"] = {name: ids.column(name)[row].as_py() for name in ids.schema.names}
-        for code, column in found[row]:
+        for code, column in reasons:
             what = {"column": column} if column else {}
             yield json.dumps(
                 {**head, **what, "code": code, "message": said or FLAWS[code].message}, default=str

@@ -14,7 +14,7 @@ import pyarrow as pa
 from scorekit.engine.columns import missing_columns
 from scorekit.errors import SchemaError, UsageError
 from scorekit.model import Model
-from scorekit.scoring import ScoredBatch, output_columns, output_fields
+from scorekit.scoring import ScoredBatch, Scorer, output_columns, output_fields
 from scorekit.tables import Batch, Source, TableReader
 
 WAITING = 2
@@ -109,6 +109,7 @@ class Carried:
 
 def scored_chunks(
     model: Model,
+    scorer: Scorer,
     carried: Carried,
     chunks: Iterator[tuple[int, Batch, tuple[str, ...]]],
     sources: Sequence[Source],
@@ -122,6 +123,7 @@ def scored_chunks(
     Parameters
     ----------
     model : Model
+    scorer : Scorer
     carried : Carried
     chunks : iterator of (int, Batch, tuple of str)
         Number of the input, rows, and the columns to carry.
@@ -133,7 +135,7 @@ def scored_chunks(
 
     def score(source: int, batch: Batch, names: tuple[str, ...]) -> ScoredChunk:
         if not hasattr(local, "scorer"):
-            local.scorer = model.scorer.fork()
+            local.scorer = scorer.fork()
         with told_of(sources[source]):
             scored = local.scorer.score(
                 batch.rows, unreadable=[bad.row - batch.first_row for bad in batch.bad]

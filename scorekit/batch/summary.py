@@ -19,8 +19,9 @@ class ScoreSummary:
 
     Attributes
     ----------
-    rows, rejected, flagged : int
-        All rows, those without a score, and those with anything in ``quality_flags``.
+    rows, rejected, fallback, flagged : int
+        All rows, those that nothing answered, those that the fallback answered, and those
+        with anything in ``quality_flags``.
     flaws : dict of str to int
         Rows for each ``code:column``.
     totals : list of float
@@ -31,6 +32,7 @@ class ScoreSummary:
 
     rows: int = 0
     rejected: int = 0
+    fallback: int = 0
     flagged: int = 0
     flaws: dict[str, int] = field(default_factory=dict)
     totals: list[float] = field(default_factory=list)
@@ -44,6 +46,7 @@ class ScoreSummary:
         """Count a batch."""
         self.rows += len(scored)
         self.rejected += len(scored.rejected)
+        self.fallback += len(scored.poor) - len(scored.rejected)
         if scored.flaws:
             flawed = np.zeros(len(scored), dtype=bool)
             for flaw in scored.flaws:
@@ -72,7 +75,7 @@ class ScoreSummary:
     @property
     def scored(self) -> int:
         """Rows with a score."""
-        return self.rows - self.rejected
+        return self.seen
 
     @property
     def means(self) -> list[float]:

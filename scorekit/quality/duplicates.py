@@ -60,16 +60,22 @@ class SeenIds:
 
     def __init__(self, hashes: Hashes | None = None) -> None:
         self._batches: list[Hashes] = [] if hashes is None else [hashes]
+        self._saved = len(self._batches)
 
     def add(self, hashes: Hashes) -> None:
         """Take in the ids of a batch."""
         self._batches.append(hashes)
 
-    def hashes(self) -> Hashes:
-        """All of them, in the order of the rows."""
-        return np.concatenate(self._batches) if self._batches else np.zeros(0, dtype=np.uint64)
+    def unsaved(self) -> Hashes:
+        """Those that were added since this was last asked."""
+        new, self._saved = self._batches[self._saved :], len(self._batches)
+        return _joined(new)
 
     def duplicates(self) -> int:
         """Rows whose id stood before."""
-        ordered = np.sort(self.hashes())
+        ordered = np.sort(_joined(self._batches))
         return int(np.count_nonzero(ordered[1:] == ordered[:-1]))
+
+
+def _joined(batches: Sequence[Hashes]) -> Hashes:
+    return np.concatenate(batches) if batches else np.zeros(0, dtype=np.uint64)

@@ -144,7 +144,12 @@ class Ladder:
     def __init__(self, rungs: Sequence[Answerer], outputs: int, *, probabilities: bool) -> None:
         self.rungs = tuple(rungs)
         self._outputs = outputs
+        self._probabilities = probabilities
         self._least, self._most = (0.0, 1.0) if probabilities else (-math.inf, math.inf)
+
+    def of(self, rungs: Sequence[Answerer]) -> Ladder:
+        """The same ladder with other rungs."""
+        return Ladder(rungs, self._outputs, probabilities=self._probabilities)
 
     def answer(
         self,

@@ -22,6 +22,8 @@ class Window:
         Rows for each thing that was wrong with rows.
     counts : ndarray of int64, shape (size of the counter's vector,) or (0,)
         See ``counting.Counter``; empty where there is no baseline, or nothing was counted yet.
+    answers : ndarray of int64
+        See ``ladder.AnswerCounter``; empty where the fallback answered nothing.
     duplicates : int or None
         Rows whose id stood before; None where there are no ids.
     missing_columns : tuple of str
@@ -33,6 +35,7 @@ class Window:
     fallback: int = 0
     flaws: dict[tuple[str, str], int] = field(default_factory=dict)
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    answers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     duplicates: int | None = None
     missing_columns: tuple[str, ...] = ()
 
@@ -43,8 +46,8 @@ class Window:
         self.fallback += other.fallback
         for flaw, count in other.flaws.items():
             self.flaws[flaw] = self.flaws.get(flaw, 0) + count
-        if len(other.counts):
-            self.counts = other.counts + self.counts if len(self.counts) else other.counts.copy()
+        self.counts = _added(self.counts, other.counts)
+        self.answers = _added(self.answers, other.answers)
         if other.duplicates is not None:
             self.duplicates = other.duplicates + (self.duplicates or 0)
         self.missing_columns = tuple(dict.fromkeys((*self.missing_columns, *other.missing_columns)))
@@ -62,6 +65,7 @@ class Window:
             "fallback": self.fallback,
             "flaws": [[code, column, count] for (code, column), count in self.flaws.items()],
             "counts": self.counts.tolist(),
+            "answers": self.answers.tolist(),
             "duplicates": self.duplicates,
         }
 
@@ -74,5 +78,12 @@ class Window:
             fallback=content["fallback"],
             flaws={(code, column): count for code, column, count in content["flaws"]},
             counts=np.array(content["counts"], dtype=np.int64),
+            answers=np.array(content["answers"], dtype=np.int64),
             duplicates=content["duplicates"],
         )
+
+
+def _added(counts: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:
+    if not len(counts) or not len(more):
+        return counts if len(counts) else more
+    return counts + more

@@ -107,7 +107,7 @@ def test_every_output_format_holds_the_same_scores(
 def test_chunks_parts_and_threads_do_not_show_in_the_output(
     ending: str, chunk_rows: int, bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scorekit.batch.job.PART_ROWS", 16 * chunk_rows)
+    monkeypatch.setattr("scorekit.batch.writing.PART_ROWS", 16 * chunk_rows)
     rows = bank.new.slice(0, 200 if chunk_rows < 10 else 1000)
     data = write(rows, tmp_path / "rows.parquet")
     whole = score(bank, data, output=tmp_path / f"whole.{ending}", passthrough=("age", "job"), threads=1)

@@ -24,9 +24,9 @@ CHUNK = "50"
 PROGRAM = """
 import sys
 from scorekit import cli
-from scorekit.batch import job
+from scorekit.batch import writing
 
-job.PART_ROWS = 800
+writing.PART_ROWS = 800
 cli.main(sys.argv[1:])
 """
 """The command line with small parts, so that there are many."""
@@ -147,10 +147,18 @@ def test_two_runs_of_one_output_do_not_meet(bank: Bank, rows: pa.Table, tmp_path
     assert pq.read_metadata(target).num_rows == rows.num_rows
 
 
-def test_no_space_left_leaves_no_output_and_says_so(bank: Bank, rows: pa.Table, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part_rows", ["800", "100_000"], ids=["while joining", "while scoring"])
+def test_no_space_left_leaves_no_output_and_says_so(
+    part_rows: str, bank: Bank, rows: pa.Table, tmp_path: Path
+) -> None:
     data, target = write(rows, tmp_path / "rows.parquet"), tmp_path / "out.csv"
+    python, option, program, *rest = command(bank, data, "-o", target)
     done = subprocess.run(
-        command(bank, data, "-o", target), capture_output=True, text=True, preexec_fn=full_disk(20_000)
+        [python, option, program.replace("800", part_rows), *rest],
+        capture_output=True,
+        text=True,
+        # room for the state database, not for the output
+        preexec_fn=full_disk(600_000),
     )
     assert done.returncode == 7
     assert "no space left while writing" in done.stderr

@@ -173,7 +173,7 @@ def test_the_first_error_is_known_after_a_run_is_taken_up(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("scorekit.batch.job.PART_ROWS", 16)
+        patch.setattr("scorekit.batch.writing.PART_ROWS", 16)
         patch.setattr("scorekit.batch.job.join_parts", stopped)
         with pytest.raises(KeyboardInterrupt):
             score(bank, bad, output=tmp_path / "out.csv", chunk_rows=1)
