@@ -64,8 +64,11 @@ def show_overview(overview: Overview, *, whole: bool, as_json: bool) -> None:
     if as_json:
         terminal.answer_json(_overview_json(overview))
     elif not overview.models:
-        terminal.show(
-            f"no models in {text(overview.store)} yet", "  next: scorekit train DATA --target COLUMN"
+        terminal.report(
+            "no_models",
+            {"store": overview.store},
+            f"no models in {text(overview.store)} yet",
+            "  next: scorekit train DATA --target COLUMN",
         )
     else:
         terminal.answer(*_overview(overview, whole=whole))
@@ -333,17 +336,17 @@ def _verification_json(version: Verification) -> dict[str, Any]:
 def show_move(moved: AliasHistory, *, as_json: bool) -> None:
     """Say where an alias points now, on stderr, or as one JSON object on stdout."""
     last = moved.moves[-1]
+    move = last.model_dump(mode="json")
+    found = {"name": moved.name, "alias": moved.alias, "version": moved.version, "move": move}
     if as_json:
-        move = last.model_dump(mode="json")
-        terminal.answer_json(
-            {"name": moved.name, "alias": moved.alias, "version": moved.version, "move": move}
-        )
+        terminal.answer_json(found)
         return
     before = {None: "is new", moved.version: "did so already"}.get(
         last.from_version, f"pointed at version {last.from_version}"
     )
     alias = f"{text(moved.name)}@{text(moved.alias)}"
-    terminal.show(f"[bold]{alias}[/] points at version [bold]{moved.version}[/] ({before})")
+    said = f"[bold]{alias}[/] points at version [bold]{moved.version}[/] ({before})"
+    terminal.report("alias_moved", found, said)
 
 
 def show_history(history: AliasHistory, *, as_json: bool) -> None:
@@ -371,21 +374,23 @@ def show_history(history: AliasHistory, *, as_json: bool) -> None:
 
 def show_signed(ref: Ref, key: str, *, as_json: bool) -> None:
     """Say what was signed, on stderr, or as one JSON object on stdout."""
+    found = {**_ref_json(ref), "key": key}
     if as_json:
-        terminal.answer_json({**_ref_json(ref), "key": key})
+        terminal.answer_json(found)
         return
-    terminal.show(f"[bold]signed[/] [bold]{text(str(ref))}[/] with the key {key}")
+    terminal.report("signed", found, f"[bold]signed[/] [bold]{text(str(ref))}[/] with the key {key}")
 
 
 def show_key(pair: KeyPair, *, as_json: bool) -> None:
     """Say where a new pair of keys is, on stderr, or as one JSON object on stdout."""
+    found = {"private": str(pair.private), "public": str(pair.public), "key": pair.fingerprint}
     if as_json:
-        terminal.answer_json(
-            {"private": str(pair.private), "public": str(pair.public), "key": pair.fingerprint}
-        )
+        terminal.answer_json(found)
         return
     public = text(str(pair.public))
-    terminal.show(
+    terminal.report(
+        "key_made",
+        found,
         f"[bold]made[/] the key {pair.fingerprint}",
         f"  private   {text(str(pair.private))}: keep it secret, and sign with it",
         f"  public    {public}: whoever scores trusts it with SCOREKIT_TRUSTED_KEYS={public}",

@@ -32,7 +32,8 @@ def show(training: Training, *, store: str | None = None, as_json: bool) -> None
     if as_json:
         terminal.answer_json(to_json(training))
         return
-    terminal.show(*_head(training), *_metrics(training), *_search(training), *_tail(training, store))
+    parts = [*_head(training), *_metrics(training), *_search(training), *_tail(training, store)]
+    terminal.report("trained", _figures(training), *parts)
 
 
 def to_json(training: Training) -> dict[str, Any]:
@@ -55,6 +56,23 @@ def to_json(training: Training) -> dict[str, Any]:
         "candidates": [candidate.model_dump(mode="json") for candidate in training.candidates],
         "notes": list(training.notes),
         "seconds": {stage: round(seconds, 3) for stage, seconds in training.seconds.items()},
+    }
+
+
+def _figures(training: Training) -> dict[str, Any]:
+    """What a line of log has room for."""
+    manifest = training.manifest
+    whole = to_json(training)
+    figures = {key: whole[key] for key in ("model", "digest", "store", "champion", "task", "target")}
+    return figures | {
+        "rows": manifest.training.rows,
+        "holdout_rows": manifest.training.holdout_rows,
+        "features": manifest.training.columns,
+        "engine": manifest.scoring.engine,
+        "folds": manifest.metrics.folds,
+        "cross_validated": manifest.metrics.cross_validated,
+        "holdout": manifest.metrics.holdout,
+        "seconds": round(sum(training.seconds.values()), 3),
     }
 
 
@@ -107,10 +125,11 @@ def _tail(training: Training, store: str | None) -> list[str]:
 
 def show_reproduction(result: Reproduction, *, as_json: bool) -> None:
     """Show what was compared on stderr, or one JSON object on stdout."""
+    found = dataclasses.asdict(result)
     if as_json:
-        terminal.answer_json(dataclasses.asdict(result))
+        terminal.answer_json(found)
         return
-    terminal.show(*_reproduction(result))
+    terminal.report("reproduced" if result.same else "not_reproduced", found, *_reproduction(result))
 
 
 def _reproduction(result: Reproduction) -> list[str]:

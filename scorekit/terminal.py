@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -84,6 +84,23 @@ class Terminal:
             # rich costs as much as scoring a small file, and nobody would see its colours
             sys.stderr.write("".join(f"{plain(str(part))}\n" for part in parts))
 
+    def report(self, event: str, figures: Mapping[str, Any], *parts: RenderableType) -> None:
+        """Say what came of a command, unless quiet: a summary for people, one line of log for programs.
+
+        Parameters
+        ----------
+        event : str
+            Name of what happened: ``scored``.
+        figures : mapping
+            What JSON can hold; stands beside ``time``, ``event`` and ``message``.
+        *parts
+            The summary; its first line is the message.
+        """
+        if self.log_format == "json":
+            self.log(event, plain(str(parts[0])), **figures)
+        else:
+            self.show(*parts)
+
     def answer(self, *parts: RenderableType, wrap: bool = False) -> None:
         """Write what was asked for to stdout; lines stay whole unless they are to be wrapped."""
         self.console(sys.stdout).print(*parts, sep="\n", soft_wrap=not wrap)
@@ -105,23 +122,19 @@ class Terminal:
         with _stdout() as stdout:
             stdout.write(line + "\n")
 
-    def log(self, event: str, text: str, **fields: Any) -> None:
-        """Write a line of log: text for people, JSON for programs."""
+    def log(self, event: str, text: str, /, *, prefix: str = "", **fields: Any) -> None:
+        """Write a line of log: text for people, with a prefix that says what it is, JSON for programs."""
         if self.quiet:
             return
         if self.log_format == "json":
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            line = json.dumps({"time": stamp, "event": event, "message": text, **fields})
-            sys.stderr.write(line + "\n")
+            _write_event(event, message=text, **fields)
         else:
-            sys.stderr.write(text + "\n")
+            sys.stderr.write(f"{prefix}{text}\n")
 
     def error(self, error: ScorekitError) -> None:
         """Say what failed, and what to do next."""
         if self.log_format == "json":
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            fields = {"code": error.code, "message": error.message, "hint": error.hint}
-            sys.stderr.write(json.dumps({"time": stamp, "event": "error", **fields}) + "\n")
+            _write_event("error", code=error.code, message=error.message, hint=error.hint)
             return
         colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
         head = "\033[1;31merror:\033[0m" if colour else "error:"
@@ -140,6 +153,12 @@ class Terminal:
                 yield _Drawn(bars)
         else:
             yield _Logged(self)
+
+
+def _write_event(event: str, /, **fields: Any) -> None:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    content = _finite({"time": stamp, "event": event, **fields})
+    sys.stderr.write(json.dumps(content, allow_nan=False) + "\n")
 
 
 @contextmanager
@@ -176,7 +195,7 @@ class _Logged(Silent):
             self._terminal.log("stage", name if total is None else f"{name} ({total:,} {unit})".rstrip())
 
     def note(self, text: str) -> None:
-        self._terminal.log("note", f"note: {text}")
+        self._terminal.log("note", text, prefix="note: ")
 
 
 class _Drawn:

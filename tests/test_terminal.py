@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 
 import pytest
@@ -42,3 +43,17 @@ def test_the_width_is_the_environments_if_it_is_one(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert terminal.console(io.StringIO()).width == width
+
+
+def test_a_report_is_a_summary_or_one_line_of_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = {"rows": 3, "mean": float("nan")}
+    terminal.report("scored", {}, "[bold]scored[/] 3 rows", "  output  x")
+    assert capsys.readouterr().err == "scored 3 rows\n  output  x\n"
+    monkeypatch.setattr(terminal, "log_format", "json")
+    terminal.report("scored", figures, "[bold]scored[/] 3 rows", "  output  x")
+    (line,) = capsys.readouterr().err.splitlines()
+    said = json.loads(line)
+    assert said.pop("time")
+    assert said == {"event": "scored", "message": "scored 3 rows", "rows": 3, "mean": None}

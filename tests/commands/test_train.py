@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +70,54 @@ def test_the_card_says_how_to_score_with_this_very_version(
     capsys.readouterr()
     assert run(filled.split()[1:]) == 0
     assert "with tall:2 " in capsys.readouterr().err
+
+
+# Logs --------------------------------------------------------------------------------
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    out, err = capsys.readouterr()
+    assert out == ""
+    return [json.loads(line) for line in err.splitlines()]
+
+
+def test_a_log_of_json_ends_with_what_was_trained(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows.write_text(ROWS.replace("age", "empty,age").replace("5,", ",5,").replace("30,", ",30,"))
+    assert train(rows, "--log-format", "json") == 0
+    note, done = logged(capsys)
+    assert note["event"] == "note"
+    assert note["message"].startswith("column 'empty'")
+    assert (done["event"], done["model"], done["rows"], done["features"]) == ("trained", "tall:1", 18, 1)
+    assert done["message"].startswith("trained tall:1 (champion) in ")
+    assert (done["engine"], done["cross_validated"], done["holdout"]) == ("compiled", None, None)
+    train(rows, "--log-format", "json", "--holdout", "0.3")
+    assert logged(capsys)[-1]["holdout"]["accuracy"] == 1.0
+    train(rows, "--log-format", "json", "--quiet")
+    assert logged(capsys) == []
+
+
+def test_other_commands_end_their_log_so_too(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    json_log = ["--log-format", "json"]
+    assert run(["models", "list", *json_log]) == 0
+    for _ in range(2):
+        train(rows, *json_log)
+    for command in (
+        "reproduce tall",
+        "models promote tall:2",
+        "models keygen k",
+        "models sign tall:2 --key k",
+    ):
+        assert run([*command.split(), *json_log]) == 0
+    events = [event for event in logged(capsys) if event["event"] not in ("note", "trained")]
+    assert [event["event"] for event in events] == [
+        "no_models",
+        "reproduced",
+        "alias_moved",
+        "key_made",
+        "signed",
+    ]
+    assert events[1]["message"].startswith("reproduced tall:1 in ")
+    assert (events[2]["version"], events[4]["model"]) == (2, "tall:2")
 
 
 # A pipeline of one's own -------------------------------------------------------------
