@@ -17,6 +17,8 @@ CHUNK_ROWS = 65_536
 class BadRecord(NamedTuple):
     """A record that could not be read, and stands in its batch as a row of nulls.
 
+    One of ``other_type`` is null only where it holds a value of another type than its column.
+
     Attributes
     ----------
     row : int
@@ -24,8 +26,8 @@ class BadRecord(NamedTuple):
     line : int
         Physical line on which it begins, from 1.
     code : str
-        ``ragged``, ``wrong_quoting``, ``not_utf8``, ``nul_byte``, ``invalid_json`` or
-        ``not_an_object``.
+        ``ragged``, ``wrong_quoting``, ``not_utf8``, ``nul_byte``, ``invalid_json``,
+        ``not_an_object`` or ``other_type``.
     message : str
         What is wrong, without values.
     """

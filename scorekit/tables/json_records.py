@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +47,7 @@ class Line(NamedTuple):
     message: str = ""
 
 
+_INT64_DIGITS = len(str(-(2**63)))
 _DECODER = json.JSONDecoder(parse_int=Integer, parse_float=Number, parse_constant=Number)
 
 
@@ -173,46 +174,46 @@ _TEXT_OF: dict[str, Callable[[Any], str | None]] = {
 }
 
 
-class Unlike(Exception):
-    """A value that does not have the type of its column; ``row`` is its number."""
-
-    def __init__(self, row: int, found: str) -> None:
-        super().__init__(row)
-        self.row = row
-        self.found = found
+def other_types(kind: pa.DataType, values: Sequence[Any]) -> dict[int, str]:
+    """Numbers of the values that a column of an Arrow type cannot hold, and what each is."""
+    fits = _FITS[kind]
+    return {
+        number: type_name(value)
+        for number, value in enumerate(values)
+        if value is not None and not fits(value)
+    }
 
 
 def typed_column(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
-    """A column of a known Arrow type: string, boolean, int64 or float64.
-
-    Raises
-    ------
-    Unlike
-        At the first value of another type.
-    """
+    """A column of a known Arrow type: string, boolean, int64 or float64; see ``other_types``."""
     if pa.types.is_string(kind):
-        _require(values, lambda value: isinstance(value, str) and not isinstance(value, Number))
-        return arrays.texts(values)
+        return arrays.texts([None if value is None else _as_written(value) for value in values])
     if pa.types.is_boolean(kind):
-        _require(values, lambda value: isinstance(value, bool))
         return _booleans(values)
     if pa.types.is_int64(kind):
-        _require(values, lambda value: isinstance(value, Integer) and -(2**63) <= int(value) < 2**63)
         valid = np.array([value is not None for value in values], dtype=bool)
         whole = np.array([0 if value is None else int(value) for value in values], dtype=np.int64)
         return arrays.numbers(whole, kind, valid)
-    _require(values, lambda value: isinstance(value, Number))
     return _floats(values)
 
 
-def _require(values: Sequence[Any], fits: Callable[[Any], bool]) -> None:
-    for row, value in enumerate(values):
-        if value is not None and not fits(value):
-            _refuse(row, value)
+def is_int64(value: Integer) -> bool:
+    """Whether a whole number fits 64 bits; Python would not even read one of thousands of digits."""
+    return len(value) <= _INT64_DIGITS and -(2**63) <= int(value) < 2**63
 
 
-def _refuse(row: int, value: Any) -> NoReturn:
-    raise Unlike(row, type_name(value))
+def _as_written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+_FITS: dict[pa.DataType, Callable[[Any], bool]] = {
+    pa.string(): lambda value: not isinstance(value, (list, dict)),
+    pa.bool_(): lambda value: isinstance(value, bool),
+    pa.int64(): lambda value: isinstance(value, Integer) and is_int64(value),
+    pa.float64(): lambda value: isinstance(value, Number),
+}
 
 
 def type_name(value: Any) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from scorekit.tables.absent import Unsure, lacking, with_absent
 from scorekit.tables.arrays import with_null_rows
 from scorekit.tables.batches import BadRecord, Batch, cut, skip
 from scorekit.tables.columns import wanted_names
-from scorekit.tables.json_records import Integer, Line, Number, Unlike
+from scorekit.tables.json_records import Integer, Line, Number, is_int64
 from scorekit.tables.sources import STDIN, Source
 from scorekit.tables.text_input import TextInput
 
@@ -163,8 +163,8 @@ class JsonReader:
         *,
         columns: Sequence[str] | None,
         types: Mapping[str, str],
-        na_values: Sequence[str],  # noqa: ARG002  # the decoder knows them; here a string is a string
         chunk_rows: int,
+        optional: Collection[str] = (),
     ) -> None:
         self.source = source
         self._chunk_rows = chunk_rows
@@ -172,7 +172,7 @@ class JsonReader:
         self._blocks = json_blocks(source, self._text)
         self._first = self._first_block()
         found = first_types(source, self._first)
-        absent = [name for name in columns or () if name not in found]
+        absent = [name for name in columns or () if name not in found and name not in optional]
         for name in _keys_beyond(source, absent):
             found[name] = pa.null()
         self.names: tuple[str, ...] = tuple(found)
@@ -233,31 +233,33 @@ class JsonReader:
     def _line_by_line(self, block: JsonBlock, row: int) -> tuple[pa.RecordBatch, tuple[BadRecord, ...]]:
         lines = list(json_records.lines(block.data, block.line))
         objects = [line for line in lines if line.value is not None]
+        unlike: dict[int, str] = {}
         # a column too many: a batch of no columns has no rows
-        columns = [*(self._column(name, objects) for name in self._wanted), pa.nulls(len(objects))]
+        columns = [*(self._column(name, objects, unlike) for name in self._wanted), pa.nulls(len(objects))]
         rows = pa.RecordBatch.from_arrays(columns, names=[*self._wanted, "\0"]).select(self._wanted)
         rows = with_absent(rows, _lacked(objects, self._wanted))
-        bad = [(number, line) for number, line in enumerate(lines) if line.value is None]
-        spread = with_null_rows(rows, len(lines), [number for number, _ in bad])
+        spread = with_null_rows(
+            rows, len(lines), [number for number, line in enumerate(lines) if line.value is None]
+        )
         return spread, tuple(
-            BadRecord(row + number, line.line, line.code, line.message) for number, line in bad
+            BadRecord(row + number, line.line, line.code or "other_type", line.message or unlike[line.line])
+            for number, line in enumerate(lines)
+            if line.code or line.line in unlike
         )
 
-    def _column(self, name: str, objects: Sequence[Line]) -> pa.Array:
+    def _column(self, name: str, objects: Sequence[Line], unlike: dict[int, str]) -> pa.Array:
+        """One column; ``unlike`` hears of the lines whose value a carried one cannot hold."""
         values = [line.value.get(name) for line in objects if line.value is not None]
-        kind = self._kinds.get(name)
+        kind, plan = self._kinds.get(name), self._plan[name]
         if kind is not None:
-            self._plan[name] = _plan_for(kind, values, self._plan[name])
+            self._plan[name] = _plan_for(kind, values, plan)
             return json_records.column(kind, values)
-        try:
-            return json_records.typed_column(self._plan[name], values)
-        except Unlike as error:
-            raise SchemaError(
-                f"{self.source.name}:{objects[error.row].line}: column {name!r} is {error.found} here, "
-                f"but {self._plan[name]} in the first lines",
-                hint="write all its values as one type, or do not pass it through",
-                code="wrong_type",
-            ) from None
+        found = json_records.other_types(plan, values)
+        for number, other in found.items():
+            said = f"column {name!r} is {other} here, but {plan} in the first lines"
+            unlike.setdefault(objects[number].line, said)
+        kept = [None if number in found else value for number, value in enumerate(values)]
+        return json_records.typed_column(plan, kept)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -338,7 +340,7 @@ def widened(kind: pa.DataType, value: Any) -> pa.DataType:
     if isinstance(value, (list, dict)):
         return pa.list_(pa.null())
     if isinstance(value, Integer):
-        own = pa.int64() if -(2**63) <= int(value) < 2**63 else pa.float64()
+        own = pa.int64() if is_int64(value) else pa.float64()
     elif isinstance(value, Number):
         own = pa.float64()
     else:

@@ -369,23 +369,60 @@ def test_columns_that_are_carried_keep_their_type(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("later", "found"),
     [
-        (b'{"i": "x"}', "a string"),
-        (b'{"i": 1.5}', "a number"),
-        (b'{"i": [1]}', "a list"),
-        (b'{"i": {}}', "an object"),
+        (b'"x"', "a string"),
+        (b"1.5", "a number"),
+        (b"9" * 5000, "an integer"),
+        (b"true", "true or false"),
+        (b"[1]", "a list"),
+        (b"{}", "an object"),
     ],
 )
-def test_a_carried_column_that_changes_its_type_is_named_with_the_line(
-    later: bytes, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("chunk_rows", [1, 100])
+def test_a_value_of_another_type_in_a_carried_column_costs_its_row(
+    later: bytes, found: str, chunk_rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small_blocks(monkeypatch, 20)
     path = tmp_path / "rows.jsonl"
-    path.write_bytes(b'{"i": 1, "n": 1}\n\n{"i": 2}\n' + later + b"\n")
-    with (
-        closing(open_table(source(path), columns=None, types={"n": "numeric"})) as reader,
-        pytest.raises(SchemaError, match=f":4: column 'i' is {found} here, but int64 in the first lines"),
-    ):
-        list(reader.batches())
+    path.write_bytes(b'{"i": 1, "n": 1}\n\nnull\n{"i": ' + later + b', "n": 2}\n{"i": 3, "n": 3}\n')
+    reader = open_table(source(path), columns=None, types={"n": "numeric"}, chunk_rows=chunk_rows)
+    with closing(reader):
+        batches = list(reader.batches())
+    rows = pa.concat_tables(
+        [pa.Table.from_batches([batch.rows]) for batch in batches], promote_options="default"
+    )
+    assert rows.select(["i", "n"]).to_pydict() == {"i": [1, None, None, 3], "n": [1, None, 2, 3]}
+    bad = [bad for batch in batches for bad in batch.bad]
+    assert [(bad.row, bad.line, bad.code) for bad in bad] == [(1, 3, "not_an_object"), (2, 4, "other_type")]
+    assert bad[1].message == f"column 'i' is {found} here, but int64 in the first lines"
+
+
+@pytest.mark.parametrize("block", [40, 10_000])
+def test_a_carried_column_of_this_and_that_is_the_text_that_stands_there(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_blocks(monkeypatch, block)
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(
+        b"".join(b'{"i": %s}\n' % value for value in (b'"x"', b"2.50", b"true", b"07", b"1e3", b"null"))
+    )
+    with closing(open_table(source(path), columns=None, types={})) as reader:
+        batches = list(reader.batches())
+    found = [text for batch in batches for text in batch.rows.column("i").to_pylist()]
+    assert found == ["x", "2.50", "true", None, "1e3", None]
+    assert [bad.code for batch in batches for bad in batch.bad] == ["invalid_json"]
+
+
+def test_lines_are_not_looked_through_for_what_they_may_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"n": 1}\n')
+    monkeypatch.setattr(jsonl, "_has_key", None)
+    options: dict[str, Any] = {"columns": ["n", "id"], "types": {"n": "numeric"}}
+    with closing(open_table(source(path), **options, optional={"id"})) as reader:
+        assert reader.names == ("n",)
+    with pytest.raises(TypeError):
+        open_table(source(path), **options)
 
 
 def test_a_nested_column_cannot_be_carried(tmp_path: Path) -> None:
