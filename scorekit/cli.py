@@ -37,13 +37,14 @@ class Entry(NamedTuple):
     panel: str = ""
 
 
-_SCORE, _MODELS, _SYSTEM = "Train and score", "Versions", "System"
+_SCORE, _MODELS, _QUALITY, _SYSTEM = "Train and score", "Versions", "Quality", "System"
 
 COMMANDS: dict[str, Entry] = {
     "train": Entry("train:train", "Train a model on DATA and publish it as a version.", _SCORE),
     "score": Entry("score_batch:score_batch", "Score every row of INPUT.", _SCORE),
     "score-batch": Entry("score_batch:score_batch", "Score every row of INPUT.", _SCORE),
     "reproduce": Entry("reproduce:reproduce", "Train a version again and compare.", _MODELS),
+    "check": Entry("check:check", "Say how a model does, as a monitoring plugin.", _SYSTEM),
     "doctor": Entry("doctor:doctor", "Show what is installed, active and reachable.", _SYSTEM),
 }
 
@@ -61,6 +62,29 @@ GROUPS: dict[str, tuple[str, str, dict[str, Entry]]] = {
             "diff": Entry("models:diff", "Show how two versions differ."),
             "keygen": Entry("models:keygen", "Make a pair of Ed25519 keys to sign with."),
             "sign": Entry("models:sign", "Sign a version with an Ed25519 key."),
+        },
+    ),
+    "quality": (
+        "What was judged.",
+        _QUALITY,
+        {"history": Entry("quality_history:history", "Show past verdicts of a model, newest last.")},
+    ),
+    "switch": (
+        "The kill switch of a model.",
+        _QUALITY,
+        {
+            "status": Entry("switch:status", "Show how the kill switch of a model stands."),
+            "trip": Entry("switch:trip", "Open the kill switch: nothing is published any more."),
+            "reset": Entry("switch:reset", "Close the kill switch again."),
+        },
+    ),
+    "db": (
+        "The state database.",
+        _SYSTEM,
+        {
+            "upgrade": Entry("db:upgrade", "Make or migrate the state database."),
+            "status": Entry("db:status", "Show where the state database is, and whether it can be used."),
+            "prune": Entry("db:prune", "Remove old windows, runs and alerts that were sent."),
         },
     ),
 }

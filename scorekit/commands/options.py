@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from scorekit.errors import UsageError
+
+if TYPE_CHECKING:
+    from scorekit.policy import Policy
 
 StoreOption = Annotated[
     str | None,
@@ -27,6 +35,12 @@ FormatOption = Annotated[
     str | None,
     typer.Option("--format", help="parquet, csv, tsv, jsonl or arrow. Default: by the file's ending."),
 ]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy", help="File with [quality], [fallback] and [switch]. Default: the settings file."
+    ),
+]
 AllowMismatchOption = Annotated[
     bool, typer.Option("--allow-mismatch", help="Load a pickle of another scikit-learn minor version.")
 ]
@@ -39,6 +53,23 @@ def given_store(ctx: typer.Context) -> str | None:
     return store if source is not None and source.name == "COMMANDLINE" else None
 
 
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def read_age(option: str, given: str) -> timedelta:
+    """An age such as ``90d``, ``26h`` or ``30m``.
+
+    Raises
+    ------
+    UsageError
+        If it is none, naming the option.
+    """
+    found = re.fullmatch(r"([0-9]{1,6})([smhdw])", given.strip())
+    if found is None:
+        raise UsageError(f"{option} takes an age, not {given!r}", hint="write it as 90d, 26h or 30m")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
 def who(by: str | None) -> str:
     """Who does it, for a history: as given, else the user's name, as far as there is one."""
     import getpass
@@ -49,3 +80,14 @@ def who(by: str | None) -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container may run as a user nobody has named
         return "unknown"
+
+
+def policy_of(ctx: typer.Context, file: Path | None = None) -> Policy:
+    """The policy of a named file, else of the settings that the command runs by."""
+    from scorekit import config
+    from scorekit.policy import read_policy
+
+    settings = ctx.meta[config.CONFIG_META] if file is None else config.load(file)
+    if file is not None:
+        settings.check()
+    return read_policy(settings)

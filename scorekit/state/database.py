@@ -86,6 +86,10 @@ class Database(ABC):
     def translate(self, error: Exception) -> Unreachable:
         """An error of the DBAPI as ours."""
 
+    def begun(self) -> bool:
+        """Whether there is anything to connect to, as far as can be told without."""
+        return True
+
     def check_in_place(self) -> None:  # noqa: B027 - only a file can be taken away
         """Refuse to go on where the database that was opened is there no more."""
 

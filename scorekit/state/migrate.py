@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
+from scorekit.errors import Unreachable
 from scorekit.state.database import Database, half_migrated
 from scorekit.state.engine import transaction
-from scorekit.state.revisions import HEAD, READ, TABLE, check_known
+from scorekit.state.revisions import HEAD, READ, TABLE, check_known, not_upgraded, read_revision
 from scorekit.state.sqlite import Sqlite
 
 if TYPE_CHECKING:
@@ -21,13 +23,72 @@ _LOCK = 5_730_168_214
 """Number of the advisory lock under which PostgreSQL is migrated."""
 
 
-def upgrade(database: Database, revision: str = HEAD) -> tuple[str | None, str]:
-    """Bring a database to a revision, the newest by default.
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """What became of a database.
 
-    Returns
-    -------
-    (str or None, str)
-        The revision before, None where there was no state, and now.
+    Attributes
+    ----------
+    place : str
+        Without secrets.
+    before : str or None
+        Its revision; None where there was no state.
+    after : str
+    """
+
+    place: str
+    before: str | None
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a database stands.
+
+    Attributes
+    ----------
+    place : str
+        Without secrets.
+    kind : {"sqlite", "postgresql"}
+    revision : str or None
+        None where there is no state yet.
+    problem : Unreachable or None
+        Why it cannot be used.
+    """
+
+    place: str
+    kind: str
+    revision: str | None
+    problem: Unreachable | None = None
+
+    def require(self) -> None:
+        """Refuse one that cannot be used.
+
+        Raises
+        ------
+        Unreachable
+        """
+        if self.problem is not None:
+            raise self.problem
+
+
+def look(database: Database) -> Standing:
+    """How a database stands; nothing is made or migrated."""
+    revision: str | None = None
+    problem: Unreachable | None = None
+    try:
+        if database.begun():
+            with closing(database.connect()) as connection:
+                revision = read_revision(database, connection)
+        if revision != HEAD and not database.embedded:
+            problem = not_upgraded(database, revision)
+    except Unreachable as error:
+        problem = error
+    return Standing(database.shown, database.name, revision, problem)
+
+
+def upgrade(database: Database, revision: str = HEAD) -> Upgraded:
+    """Bring a database to a revision, the newest by default.
 
     Raises
     ------
@@ -40,7 +101,7 @@ def upgrade(database: Database, revision: str = HEAD) -> tuple[str | None, str]:
         before = _current(database, connection)
         if before != revision:
             command.upgrade(_config(connection), revision)
-    return before, revision
+    return Upgraded(database.shown, before, revision)
 
 
 def downgrade(database: Database, revision: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from scorekit.state.database import Connection, Database
 from scorekit.state.revisions import HEAD, not_upgraded, read_revision
-from scorekit.state.sqlite import Sqlite
 
 
 def open_connection(database: Database) -> Connection:
@@ -17,7 +16,7 @@ def open_connection(database: Database) -> Connection:
     Unreachable
         If there is none, or it cannot be used as it is.
     """
-    if isinstance(database, Sqlite) and not database.path.exists():
+    if not database.begun():
         _migrate(database)
     connection = database.connect()
     revision = _revision(database, connection)

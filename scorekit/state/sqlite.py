@@ -85,6 +85,10 @@ class Sqlite(Database):
         self._opened = self._identity()
         return connection
 
+    def begun(self) -> bool:
+        """Whether there is a file."""
+        return self.path.exists()
+
     def create(self) -> None:
         """Make the file where there is none yet, ready for readers beside a writer.
 

@@ -49,7 +49,8 @@ def test_down_and_up_again_with_something_in_it(migrated: str) -> None:
         ledger.trip("bank", "Ada", "feed")
     migrate.downgrade(database, "base")
     assert tables(migrated) == {revisions.TABLE}
-    assert migrate.upgrade(database) == (None, revisions.HEAD)
+    made = migrate.upgrade(database)
+    assert (made.before, made.after) == (None, revisions.HEAD)
     assert migrate.differences(database) == []
     with Ledger.open(url=migrated) as ledger:
         assert ledger.switch("bank").position == "closed"
@@ -58,7 +59,7 @@ def test_down_and_up_again_with_something_in_it(migrated: str) -> None:
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing(migrated: str) -> None:
     with Ledger.open(url=migrated) as ledger:
         ledger.trip("bank", "Ada", "feed")
-    assert migrate.upgrade(place.find(url=migrated)) == (revisions.HEAD, revisions.HEAD)
+    assert migrate.upgrade(place.find(url=migrated)).before == revisions.HEAD
     with Ledger.open(url=migrated) as ledger:
         assert ledger.switch("bank").position == "open"
 
