@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from scorekit.errors import QualityError, ScorekitError, SwitchOpen
+from scorekit.fallbacks import answering_of
 from scorekit.model import Model
 from scorekit.policy import Policy
 from scorekit.quality.counting import Counter
@@ -23,6 +24,7 @@ from scorekit.quality.window import Window
 from scorekit.scoring import Scorer
 
 if TYPE_CHECKING:
+    from scorekit.answering import Answering
     from scorekit.state.ledger import Ledger
 
 KNOWN_FOR = 1.0
@@ -93,9 +95,10 @@ class Gate:
         self.on_fail: OnFail = on_fail or policy.quality.on_fail
         manifest, baseline = model.manifest, model.baseline
         counter = Counter(baseline, manifest.inputs) if baseline else None
-        rules = RowRules(policy.quality, manifest.inputs)
+        self._answering = answering_of(model, policy, required=self.on_fail == "fallback")
+        self._rules = RowRules(policy.quality, manifest.inputs)
         self._judge = Judge(policy.quality, counter)
-        self.scorer = Scorer(manifest, model.scorer.engine, counter=counter, rules=rules)
+        self.scorer = self._scorer(counter, self._answering)
         self._ledger = ledger
         self._kind = kind
         self._output = output
@@ -195,9 +198,17 @@ class Gate:
             hint=f"see `scorekit switch status -m {name}`; a person closes it with `scorekit switch reset`",
         )
 
-    def replacing(self, verdict: Verdict) -> Gate:
-        """The gate of a second pass, in which the fallback answers every row."""
-        raise NotImplementedError(verdict)
+    def replacing(self, verdict: Verdict) -> Scorer:
+        """What scores a failed window anew: the fallback answers every row, by columns that are sound."""
+        assert self._answering is not None  # noqa: S101 - a policy that replaces has a fallback
+        bad = frozenset(found.column for found in verdict.findings if found.state == "alarm")
+        return self._scorer(None, self._answering.for_window(bad))
+
+    def _scorer(self, counter: Counter | None, answering: Answering | None) -> Scorer:
+        model = self.model
+        return Scorer(
+            model.manifest, model.scorer.engine, counter=counter, rules=self._rules, answering=answering
+        )
 
     def _report_hint(self) -> str:
         return f"see `scorekit quality history -m {self.model.manifest.name}`"

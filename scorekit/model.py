@@ -14,9 +14,10 @@ from scorekit.engine.program import ARRAYS_FILE, STRUCTURE_FILE, Program
 from scorekit.errors import SchemaError, UsageError, VersionMismatch
 from scorekit.quality.baseline import Baseline
 from scorekit.scoring import Engine, Scorer, output_columns, output_fields, output_rows
-from scorekit.store.manifest import BASELINE_FILE, COMPILED_DIR, ESTIMATOR_FILE, Manifest
+from scorekit.store.manifest import BASELINE_FILE, COMPILED_DIR, ESTIMATOR_FILE, FALLBACK_FILE, Manifest
 
 if TYPE_CHECKING:
+    from scorekit.quality.fallback import Fallback
     from scorekit.store.versions import Ref, Store
 
 
@@ -39,11 +40,13 @@ class Model:
         *,
         store: str | None = None,
         read_baseline: Callable[[], Baseline | None] = lambda: None,
+        read_fallback: Callable[[], Fallback | None] = lambda: None,
     ) -> None:
         self.manifest = manifest
         self.scorer = Scorer(manifest, engine)
         self.store = store
         self._read_baseline = read_baseline
+        self._read_fallback = read_fallback
 
     @cached_property
     def baseline(self) -> Baseline | None:
@@ -55,6 +58,17 @@ class Model:
             If the file's hash does not hold.
         """
         return self._read_baseline()
+
+    @cached_property
+    def fallback(self) -> Fallback | None:
+        """What it learned at training of a declared fallback; read, verified, when first asked for.
+
+        Raises
+        ------
+        TamperedError
+            If the file's hash does not hold.
+        """
+        return self._read_fallback()
 
     def __repr__(self) -> str:
         return f"<Model {self.manifest.name}:{self.manifest.version} ({self.scorer.engine.name})>"
@@ -177,6 +191,7 @@ def open_model(store: Store, ref: Ref, *, allow_mismatch: bool = False) -> Model
         _engine(store, ref, manifest, allow_mismatch=allow_mismatch),
         store=store.uri,
         read_baseline=lambda: _baseline(store, ref, manifest),
+        read_fallback=lambda: _fallback(store, ref, manifest),
     )
 
 
@@ -192,6 +207,14 @@ def _baseline(store: Store, ref: Ref, manifest: Manifest) -> Baseline | None:
     if BASELINE_FILE not in manifest.files:
         return None
     return Baseline.from_bytes(store.read(ref, manifest, BASELINE_FILE), f"{ref}: {BASELINE_FILE}")
+
+
+def _fallback(store: Store, ref: Ref, manifest: Manifest) -> Fallback | None:
+    if FALLBACK_FILE not in manifest.files:
+        return None
+    from scorekit.quality.fallback import Fallback
+
+    return Fallback.from_bytes(store.read(ref, manifest, FALLBACK_FILE), f"{ref}: {FALLBACK_FILE}")
 
 
 def runnable(program: Program) -> bool:

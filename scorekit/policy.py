@@ -19,8 +19,19 @@ from scorekit.quality.switch import SwitchRules
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-TABLES: Mapping[str, type] = {"quality": QualitySettings, "switch": SwitchRules}
-"""Tables of the file, and what they are read as."""
+    from scorekit.quality.fallback import FallbackSettings
+
+TABLES = ("quality", "fallback", "switch")
+"""Tables of the file that are read here."""
+
+
+def _class_of(table: str) -> Any:
+    """What a table is read as; imported where there is such a table."""
+    if table == "fallback":
+        from scorekit.quality.fallback import FallbackSettings
+
+        return FallbackSettings
+    return {"quality": QualitySettings, "switch": SwitchRules}[table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +41,15 @@ class Policy:
     Attributes
     ----------
     quality : QualitySettings
+    fallback : FallbackSettings or None
+        None where no fallback is declared.
     switch : SwitchRules
     path : Path or None
         The file; None where nothing was declared.
     """
 
     quality: QualitySettings = field(default_factory=QualitySettings)
+    fallback: FallbackSettings | None = None
     switch: SwitchRules = field(default_factory=SwitchRules)
     path: Path | None = None
 
@@ -58,7 +72,7 @@ def _read(settings: Settings, table: str, content: Any) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(TABLES[table]).validate_python(content)
+        return TypeAdapter(_class_of(table)).validate_python(content)
     except ValidationError as error:
         # a wrong name before what it may have caused
         first = min(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
@@ -98,7 +112,9 @@ def _nearest(name: str) -> str | None:
 
 
 def _settings_classes() -> tuple[Any, ...]:
+    from scorekit.quality.fallback import FallbackSettings, RungSettings
     from scorekit.quality.settings import ColumnSettings, RowBand
     from scorekit.quality.stability import Thresholds
 
-    return (QualitySettings, SwitchRules, ColumnSettings, RowBand, Thresholds)
+    asked = (QualitySettings, ColumnSettings, RowBand, Thresholds)
+    return (*asked, SwitchRules, FallbackSettings, RungSettings)

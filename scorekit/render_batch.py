@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scorekit.batch import BatchResult, JobResult
+from scorekit.render_quality import verdict_json, verdict_lines
 from scorekit.terminal import escape, terminal
 
 WORST = 5
@@ -46,6 +47,10 @@ def _output_json(result: BatchResult, output: JobResult) -> dict[str, Any]:
         "resumed_rows": output.resumed_rows,
         "errors_file": output.errors_file,
         "mean": dict(zip(result.score_columns, summary.means, strict=False)),
+        "fallback": summary.fallback,
+        "fate": output.fate,
+        "switch": output.switch.position if output.switch else None,
+        "quality": verdict_json(output.verdict) if output.verdict else None,
         "minimum": summary.minimum,
         "maximum": summary.maximum,
         "quantiles": {str(share): value for share, value in summary.quantiles().items()},
@@ -65,9 +70,16 @@ def _lines(result: BatchResult, output: JobResult) -> list[str]:
     if summary.rejected:
         share = summary.rejected / summary.rows
         lines.append(f"  [red]rejected[/]  {_rows(summary.rejected)} ({share:.1%})")
+    if summary.fallback:
+        share = summary.fallback / summary.rows
+        lines.append(f"  [yellow]fallback[/]  answered {_rows(summary.fallback)} ({share:.1%})")
     lines += _flag_lines(output)
+    if output.verdict is not None:
+        lines += verdict_lines(output.verdict)
+    lines += _fate_lines(output)
     if not result.dry_run and output.target != "-":
-        lines.append(f"  output    {escape(output.target)}")
+        place = "quarantine" if output.fate == "quarantined" else "output   "
+        lines.append(f"  {place} {escape(output.target)}")
     if output.errors_file:
         lines.append(f"  errors    {escape(output.errors_file)}")
     return lines
@@ -83,6 +95,18 @@ def _score_lines(result: BatchResult, output: JobResult) -> list[str]:
     quantiles = summary.quantiles()
     shown = "  ".join(f"{share:.0%} {quantiles[share]:.4g}" for share in (0.05, 0.25, 0.5, 0.75, 0.95))
     return [f"  score     mean {summary.means[0]:.4g}", f"  quantiles {shown}"]
+
+
+def _fate_lines(output: JobResult) -> list[str]:
+    """What became of a window that failed, and how the switch stands, where it is not closed."""
+    lines = []
+    if output.fate == "degraded":
+        lines.append("  [bold yellow]degraded[/]  the window failed: the fallback's scores were published")
+    elif output.fate == "published" and output.verdict is not None and output.verdict.failed:
+        lines.append("  [bold red]warning[/]   the window failed, and was published all the same")
+    if output.switch is not None and output.switch.position != "closed":
+        lines.append(f"  switch    [bold red]{output.switch.position.replace('_', ' ')}[/]")
+    return lines
 
 
 def _flag_lines(output: JobResult) -> list[str]:

@@ -29,6 +29,8 @@ LAYERS: dict[str, float] = {
     "model": 2,
     "policy": 2,
     "gate": 2,
+    "fallbacks": 2,
+    "answering": 2,
     "batch": 3,
     "versions": 3,
     "comparison": 3,

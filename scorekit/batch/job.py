@@ -32,6 +32,7 @@ from scorekit.errors import (
 from scorekit.gate import Decision, Gate
 from scorekit.progress import Progress
 from scorekit.quality.duplicates import SeenIds
+from scorekit.scoring import Scorer
 from scorekit.tables import TableWriter, open_output
 from scorekit.tables.parts import exists, identity, join_parts, output_metadata, publish_file, remove
 from scorekit.tables.targets import explained, open_target
@@ -128,13 +129,14 @@ class _Run:
         self._progress = progress
         self._number = number
         self._made = made
-        self._rows = self._pass(gate)
+        self._rows = self._pass(gate.scorer)
         self._run_id = options.run_id
         self._decision: Decision | None = None
         self._hashes: Future[tuple[str, ...]] | None = None
 
-    def _pass(self, gate: Gate) -> Pass:
-        return Pass(self._job, gate.model, gate.scorer, self._options, self._progress, gate.poor_rows())
+    def _pass(self, scorer: Scorer) -> Pass:
+        gate = self._gate
+        return Pass(self._job, gate.model, scorer, self._options, self._progress, gate.poor_rows())
 
     # a stream ------------------------------------------------------------------------
 

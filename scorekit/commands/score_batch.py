@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,12 +11,16 @@ from scorekit.commands.options import (
     FormatOption,
     JsonOption,
     ModelOption,
+    PolicyOption,
     StoreOption,
     ThreadsOption,
+    policy_of,
 )
+from scorekit.errors import QualityError, SwitchOpen
 
 
 def score_batch(
+    ctx: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(metavar="INPUT", help="Parquet, CSV, JSON lines or Arrow; globs, folders, s3://, -."),
@@ -46,6 +50,18 @@ def score_batch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the model and the input, write nothing.")
     ] = False,
+    policy: PolicyOption = None,
+    on_quality_fail: Annotated[
+        Literal["warn", "fallback", "fail"] | None,
+        typer.Option(
+            "--on-quality-fail",
+            help="What a failed window does: published all the same, by the fallback, or not at all.",
+        ),
+    ] = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run-id", help="Name of the run; rows of a run that is repeated count once."),
+    ] = None,
     threads: ThreadsOption = None,
     chunk_rows: Annotated[
         int, typer.Option("--chunk-rows", min=1, max=1_048_576, help="Rows worked on at a time.")
@@ -73,17 +89,25 @@ def score_batch(
         chunk_rows=chunk_rows,
         resume=resume,
         force=force,
+        run_id=run_id or "",
     )
-    with terminal.progress() as progress:
-        result = batch.score_files(
-            inputs,
-            output,
-            model=model,
-            store=store,
-            file_format=file_format,
-            options=options,
-            dry_run=dry_run,
-            allow_mismatch=allow_mismatch,
-            progress=progress,
-        )
+    try:
+        with terminal.progress() as progress:
+            result = batch.score_files(
+                inputs,
+                output,
+                model=model,
+                store=store,
+                file_format=file_format,
+                options=options,
+                policy=policy_of(ctx, policy),
+                on_quality_fail=on_quality_fail,
+                dry_run=dry_run,
+                allow_mismatch=allow_mismatch,
+                progress=progress,
+            )
+    except (QualityError, SwitchOpen) as refusal:
+        if isinstance(refusal.result, batch.BatchResult):
+            render_batch.show(refusal.result, as_json=as_json)
+        raise
     render_batch.show(result, as_json=as_json)

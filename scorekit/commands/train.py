@@ -140,6 +140,7 @@ def train(
     it, proves the compiled model against scikit-learn, and publishes it whole or not at all.
     """
     from scorekit import render_train
+    from scorekit.commands.options import policy_of
     from scorekit.terminal import terminal
     from scorekit.training import recipe as recipes
     from scorekit.training import train as run
@@ -164,5 +165,14 @@ def train(
     }
     made = recipes.make_recipe(recipe, given)
     with terminal.progress() as progress:
-        result = run(data, made, by=who(by), store=store, jobs=jobs, promote=promote, progress=progress)
+        result = run(
+            data,
+            made,
+            by=who(by),
+            store=store,
+            jobs=jobs,
+            promote=promote,
+            fallback=policy_of(ctx).fallback,
+            progress=progress,
+        )
     render_train.show(result, store=given_store(ctx), as_json=as_json)

@@ -184,6 +184,19 @@ Rung = Annotated[
 ]
 
 
+def is_of(rung: Rung, asked: RungSettings) -> bool:
+    """Whether a rung is what a declaration asks for."""
+    match rung:
+        case SegmentRung():
+            return asked.segment == tuple(column.name for column in rung.table.columns)
+        case ExpressionRung():
+            return asked.expression == rung.expression
+        case VersionRung():
+            return asked.version == rung.version
+        case _:
+            return asked.kind == rung.kind
+
+
 class Fallback(_Part):
     """What was learned and validated of a ladder at training.
 

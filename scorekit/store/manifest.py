@@ -22,6 +22,7 @@ MANIFEST_FILE = "manifest.json"
 ESTIMATOR_FILE = "estimator.joblib"
 CARD_FILE = "card.md"
 BASELINE_FILE = "baseline.json"
+FALLBACK_FILE = "fallback.json"
 COMPILED_DIR = "compiled"
 
 Task = Literal["binary", "multiclass", "regression"]

@@ -17,7 +17,16 @@ from scorekit.engine.reference import frame
 from scorekit.errors import DataError, UsageError
 from scorekit.progress import Progress, Silent
 from scorekit.quality.baseline import Baseline
-from scorekit.store.manifest import BASELINE_FILE, CARD_FILE, ESTIMATOR_FILE, Manifest, Metrics, TrainingData
+from scorekit.quality.fallback import Fallback, FallbackSettings
+from scorekit.store.manifest import (
+    BASELINE_FILE,
+    CARD_FILE,
+    ESTIMATOR_FILE,
+    FALLBACK_FILE,
+    Manifest,
+    Metrics,
+    TrainingData,
+)
 from scorekit.store.references import check_name
 from scorekit.store.versions import CHAMPION, Store
 from scorekit.training import splits
@@ -34,6 +43,7 @@ from scorekit.training.estimators import (
     with_params,
 )
 from scorekit.training.factory import read_factory
+from scorekit.training.fallback import make_fallback
 from scorekit.training.fitting import Task, aligned, cross_validate, fit, translated
 from scorekit.training.metrics import calibration, measure
 from scorekit.training.publish import Proved, Response, compile_and_prove, estimator_file, pickled
@@ -95,6 +105,7 @@ class Fitted:
     notes : list of str
     seconds : dict of str to float
     baseline : Baseline
+    fallback : Fallback or None
     out_of_fold : ndarray or None
     """
 
@@ -109,6 +120,7 @@ class Fitted:
     notes: list[str]
     seconds: dict[str, float]
     baseline: Baseline
+    fallback: Fallback | None
     out_of_fold: NDArray[np.float64] | None
 
 
@@ -120,6 +132,7 @@ def train(
     store: str | None = None,
     jobs: int = 1,
     promote: bool = False,
+    fallback: FallbackSettings | None = None,
     progress: Progress | None = None,
 ) -> Training:
     """Train a model on files and publish it as a version.
@@ -137,6 +150,8 @@ def train(
         Workers for folds and search.
     promote : bool
         Make it the champion; the first version of a name becomes it anyway.
+    fallback : FallbackSettings, optional
+        What may answer in its place; learned and validated with it.
     progress : Progress, optional
 
     Returns
@@ -161,7 +176,7 @@ def train(
     clock.lap("read")
     name = name or model_name(dataset.name)
     opened.check_writable(name)  # rather now than after hours of fitting
-    fitted = fit_dataset(dataset, recipe, jobs=jobs, progress=progress)
+    fitted = fit_dataset(dataset, recipe, jobs=jobs, fallback=fallback, progress=progress)
     seconds = clock.seconds | fitted.seconds
     clock = _Clock(seconds)
     progress.stage("publish")
@@ -175,6 +190,8 @@ def train(
         CARD_FILE: card(manifest).encode(),
         BASELINE_FILE: fitted.baseline.to_bytes(),
     }
+    if fitted.fallback is not None:
+        files[FALLBACK_FILE] = fitted.fallback.to_bytes()
     published = opened.publish(manifest, files, by=by, alias=CHAMPION if promote else None)
     champion = opened.resolve(published.name).version == published.version
     clock.lap("publish")
@@ -196,6 +213,7 @@ def fit_dataset(
     recipe: Recipe,
     *,
     jobs: int = 1,
+    fallback: FallbackSettings | None = None,
     progress: Progress | None = None,
     threads: Mapping[str, int] | None = None,
 ) -> Fitted:
@@ -204,7 +222,7 @@ def fit_dataset(
     Parameters
     ----------
     dataset : Dataset
-    recipe, jobs, progress
+    recipe, jobs, fallback, progress
         As of ``train``.
     threads : mapping of str to int, optional
         Threads of OpenMP and BLAS; by default what the machine offers.
@@ -219,7 +237,8 @@ def fit_dataset(
     clock = _Clock({})
     estimator, recipe = _unfitted(recipe, dataset)
     clock.lap("import")
-    return _Run(dataset, recipe, estimator, jobs, progress, threads or thread_counts(), clock).whole()
+    given = threads or thread_counts()
+    return _Run(dataset, recipe, estimator, jobs, progress, given, clock, fallback).whole()
 
 
 class _Clock:
@@ -262,6 +281,7 @@ class _Run:
     progress: Progress
     threads: Mapping[str, int]
     clock: _Clock
+    declared: FallbackSettings | None = None
     notes: list[str] = field(default_factory=list)
 
     def whole(self) -> Fitted:
@@ -283,7 +303,9 @@ class _Run:
                 self.note(warning)
             self.clock.lap("fit")
             metrics = self._metrics(task, everything, split, response, out_of_fold, count)
-            baseline = self._baseline(task, split, response, out_of_fold)
+            scores = self._baseline_scores(task, response, out_of_fold)
+            baseline = self._baseline(split, response, scores, out_of_fold=out_of_fold is not None)
+        fallback = self._fallback(split, response, scores, baseline)
         self.clock.lap("metrics")
         proved = compile_and_prove(self.estimator, self.dataset, response, self.progress)
         if proved.note:
@@ -301,6 +323,7 @@ class _Run:
             notes=self.notes,
             seconds=self.clock.seconds,
             baseline=baseline,
+            fallback=fallback,
             out_of_fold=out_of_fold,
         )
 
@@ -394,21 +417,35 @@ class _Run:
             measured |= self._measured("holdout", split.holdout, scores[:, response.outputs], response)
         return Metrics(**measured)
 
+    def _baseline_scores(
+        self, task: Task, response: Response, out_of_fold: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """What rows of the baseline scored: by models that had not seen them, where there are any."""
+        if out_of_fold is not None:
+            return out_of_fold
+        scores: NDArray[np.float64] = aligned(self.estimator, task, task.frame, np.arange(len(task.labels)))[
+            :, response.outputs
+        ]
+        return scores
+
     def _baseline(
-        self, task: Task, split: splits.Split, response: Response, out_of_fold: NDArray[np.float64] | None
+        self, split: splits.Split, response: Response, scores: NDArray[np.float64], *, out_of_fold: bool
     ) -> Baseline:
-        scores = out_of_fold
-        if scores is None:
-            every_row = np.arange(len(task.labels))
-            scores = aligned(self.estimator, task, task.frame, every_row)[:, response.outputs]
         return make_baseline(
             self.dataset.columns,
             self.dataset.schema,
             split.train,
             scores,
             response.columns,
-            out_of_fold=out_of_fold is not None,
+            out_of_fold=out_of_fold,
         )
+
+    def _fallback(
+        self, split: splits.Split, response: Response, scores: NDArray[np.float64], baseline: Baseline
+    ) -> Fallback | None:
+        if self.declared is None:
+            return None
+        return make_fallback(self.declared, self.dataset, split.train, scores, response, baseline)
 
     def _measured(
         self, which: str, rows: NDArray[np.int64], scores: NDArray[np.float64], response: Response

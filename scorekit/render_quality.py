@@ -1,0 +1,113 @@
+"""What a person sees of a verdict, and what a program does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scorekit.quality.stability import ColumnStability
+from scorekit.quality.verdict import Finding, Verdict
+from scorekit.terminal import escape
+
+WORST = 5
+"""Columns and findings shown; ``--json`` and the report have them all."""
+BAR = 20
+"""Characters of a bar that is as long as the alarm threshold."""
+
+COLOURS = {"ok": "green", "insufficient": "dim", "unknown": "magenta", "warn": "yellow", "alarm": "red"}
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """The verdict, what it is for, and the columns that moved farthest."""
+    head = f"  verdict   {coloured(verdict.state)}"
+    lines = [head, *_finding_lines(verdict)]
+    moved = sorted(verdict.features, key=lambda column: -_adjusted(column))[:WORST]
+    shown = [column for column in (*verdict.scores, *moved) if column.index is not None]
+    wide = max((len(column.name) for column in shown), default=0)
+    lines += [_bar_line(column, wide, first=number == 0) for number, column in enumerate(shown)]
+    return lines
+
+
+def coloured(state: str) -> str:
+    """A state in its colour."""
+    return f"[{COLOURS[state]}]{state}[/]"
+
+
+def _finding_lines(verdict: Verdict) -> list[str]:
+    found = [finding for finding in verdict.findings if finding.state in ("warn", "alarm", "unknown")]
+    told = [finding for finding in found if not finding.check.endswith(".psi")]
+    lines = [f"            {_told(finding)}" for finding in told[:WORST]]
+    if len(told) > WORST:
+        lines.append(f"            and {len(told) - WORST} more findings")
+    return lines
+
+
+def _told(finding: Finding) -> str:
+    of = f" {escape(finding.column)}" if finding.column else ""
+    return f"{coloured(finding.state)} {finding.check}{of}: {escape(finding.message)}"
+
+
+def _bar_line(column: ColumnStability, wide: int, *, first: bool) -> str:
+    label = "PSI" if first else ""
+    value = _adjusted(column)
+    full = min(BAR, round(value / 0.25 * BAR))
+    bar = "█" * full + "░" * (BAR - full)
+    return f"  {label:<9} {escape(f'{column.name:<{wide}}')} {bar} {value:.3f} {coloured(column.state)}"
+
+
+def _adjusted(column: ColumnStability) -> float:
+    return column.index.psi_adjusted if column.index is not None else 0.0
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON can hold it."""
+    return {
+        "verdict": verdict.state,
+        "outcome": verdict.outcome,
+        "rows": verdict.window.rows,
+        "rejected": verdict.window.rejected,
+        "fallback": verdict.window.fallback,
+        "features": [_column_json(column) for column in verdict.features],
+        "scores": [_column_json(column) for column in verdict.scores],
+        "findings": [_finding_json(finding) for finding in verdict.findings if finding.state != "ok"],
+    }
+
+
+def _column_json(column: ColumnStability) -> dict[str, Any]:
+    index = column.index
+    figures: dict[str, Any] = {
+        "psi": None,
+        "psi_adjusted": None,
+        "bias": None,
+        "n": column.bins.rows,
+        "m": 0,
+        "bins": 0,
+    }
+    if index is not None:
+        figures |= {
+            "psi": index.psi,
+            "psi_adjusted": index.psi_adjusted,
+            "bias": index.bias,
+            "n": index.n,
+            "m": index.m,
+            "bins": index.bins,
+        }
+    return {
+        "name": column.name,
+        "state": column.state,
+        **figures,
+        "p_warn": column.p_warn,
+        "p_alarm": column.p_alarm,
+        "counts": dict(zip(column.bins.labels, column.counts.tolist(), strict=True)),
+    }
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "check": finding.check,
+        "column": finding.column or None,
+        "state": finding.state,
+        "action": finding.action,
+        "value": finding.value,
+        "expected": finding.expected,
+        "message": finding.message,
+    }
