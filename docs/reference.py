@@ -50,11 +50,8 @@ def exit_codes() -> str:
 
 
 def error_codes() -> str:
-    """Stable names of errors by class."""
-    rows = [
-        (f"`{error.code}`", str(error.exit_code), (error.__doc__ or "").splitlines()[0])
-        for error in _errors(errors.ScorekitError)
-    ]
+    """Stable names of errors."""
+    rows = [(f"`{name}`", str(code.kind.exit_code), code.meaning) for name, code in errors.CODES.items()]
     return _table(("code", "exit code", "meaning"), rows)
 
 

@@ -18,14 +18,16 @@
     └── NothingToDo          99   another run holds the lock, or the output is complete
 
 Each class carries its exit code and its HTTP status, and each error a stable
-``code`` that programs may match on. The table in the README is made from here.
+``code`` that programs may match on: ``CODES`` has them all. The tables in the documents
+are made from here.
 Errors of other libraries are translated where they are met; none passes the
 command line.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 
 class ScorekitError(Exception):
@@ -170,3 +172,90 @@ class NothingToDo(ScorekitError):
     http_status = 409
     meaning = "nothing to do: another run holds the lock, or the output is complete already"
     code = "nothing_to_do"
+
+
+class Code(NamedTuple):
+    """What a code of an error means.
+
+    Attributes
+    ----------
+    kind : type of ScorekitError
+        The class that is raised with it, or one above it.
+    meaning : str
+    """
+
+    kind: type[ScorekitError]
+    meaning: str
+
+
+CODES: Mapping[str, Code] = {
+    "internal": Code(ScorekitError, "a bug in scorekit"),
+    # how it was asked for
+    "usage": Code(UsageError, "the command cannot be carried out as given"),
+    "no_such_input": Code(UsageError, "no such file, object or folder of tables, or it cannot be opened"),
+    "no_access": Code(UsageError, "an input may not be read"),
+    "input_twice": Code(UsageError, "an input stands twice among the inputs"),
+    "bad_uri": Code(UsageError, "an address that names no bucket"),
+    "bad_output": Code(UsageError, "an output that cannot be written where or as it was asked for"),
+    "no_such_format": Code(UsageError, "`--format` names no format"),
+    "unknown_format": Code(UsageError, "the format cannot be told from the name"),
+    "policy": Code(UsageError, "a setting of the quality policy is not as it should be"),
+    "expression": Code(UsageError, "an expression of the policy cannot be read"),
+    "fallback": Code(UsageError, "a rung of the fallback ladder is not as it should be"),
+    "no_fallback": Code(UsageError, "a fallback of the ladder cannot answer for this model"),
+    "alerts": Code(UsageError, "a setting of the alerts is not as it should be"),
+    # data
+    "data": Code(DataError, "bad data"),
+    "format": Code(DataError, "a file that cannot be read as what it says it is"),
+    "schema": Code(DataError, "data that can be read, but lacks the columns or the types of the model"),
+    "missing_column": Code(DataError, "the data lacks columns"),
+    "duplicate_column": Code(DataError, "two columns of one name"),
+    "wrong_type": Code(DataError, "a column of a type that cannot be used for what it is needed for"),
+    "replaced": Code(DataError, "an object was replaced while it was read"),
+    "rows_rejected": Code(DataError, "more rows were rejected than the run allows"),
+    "all_rejected": Code(DataError, "every row was rejected"),
+    # data to train on
+    "no_rows": Code(DataError, "no rows to learn from"),
+    "missing_target": Code(DataError, "rows without a target"),
+    "infinite_target": Code(DataError, "a target that is infinite"),
+    "constant_target": Code(DataError, "a target with the same value in every row"),
+    "too_many_classes": Code(DataError, "a target with more classes than can be told apart"),
+    "rare_class": Code(DataError, "a class with too few rows to be split"),
+    "bad_weight": Code(DataError, "weights that are missing, negative, infinite or all zero"),
+    "bad_time": Code(DataError, "times that are missing or cannot be put in order"),
+    "not_a_timestamp": Code(DataError, "a time column that is none"),
+    "infinite": Code(DataError, "infinite values, which the estimator does not take"),
+    "huge": Code(DataError, "values too large for the estimator"),
+    "fit_failed": Code(DataError, "the estimator could not be fitted"),
+    # models
+    "model": Code(ModelError, "the model is missing, not verified, or of another version"),
+    "model_not_found": Code(ModelError, "no such model, version or alias"),
+    "tampered": Code(ModelError, "a file's hash or a version's signature does not hold"),
+    "unsigned": Code(ModelError, "a version that is not signed, where only signed ones are trusted"),
+    "untrusted_key": Code(ModelError, "a version that no trusted key has signed"),
+    "version_mismatch": Code(ModelError, "made by what this installation cannot load"),
+    "kernel_missing": Code(ModelError, "a model of trees, where scorekit was built without a compiler"),
+    "not_reproduced": Code(ModelError, "training again from the manifest gave another model"),
+    "no_previous_version": Code(ModelError, "an alias that never pointed at another version"),
+    # what is withheld, and what does not answer
+    "quality": Code(QualityError, "the quality gate failed and the policy is `fail`"),
+    "switch_open": Code(SwitchOpen, "the kill switch is open: nothing is published"),
+    "unreachable": Code(Unreachable, "a store, database or broker cannot be reached"),
+    "no_space": Code(Unreachable, "the disk is full, or a quota is used up"),
+    "state_unreachable": Code(Unreachable, "the state database does not answer, or cannot be opened"),
+    "state_missing": Code(Unreachable, "the state database holds no tables yet"),
+    "state_older": Code(Unreachable, "the state database has to be upgraded"),
+    "state_newer": Code(Unreachable, "the state database is of a newer scorekit"),
+    "state_half_migrated": Code(Unreachable, "the state database has a part of its tables only"),
+    "state_denied": Code(Unreachable, "the state database does not allow it"),
+    "state_read_only": Code(Unreachable, "the state database cannot be written"),
+    "state_full": Code(Unreachable, "the state database cannot grow: its disk is full"),
+    "state_locked": Code(Unreachable, "another process holds the state database for too long"),
+    "state_corrupt": Code(Unreachable, "the state database is damaged, or is none"),
+    "state_replaced": Code(Unreachable, "the state database was removed or replaced while it was in use"),
+    "delivery_failed": Code(Unreachable, "an alert was not taken; it stays in the outbox and is sent again"),
+    "nothing_to_do": Code(NothingToDo, "another run holds the lock, or the output is complete already"),
+    "locked": Code(NothingToDo, "another run is writing this output"),
+    "complete": Code(NothingToDo, "the output is complete already"),
+}
+"""Every code there is; a test looks for others in the source."""
