@@ -26,6 +26,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scorekit.quality.chi_squared import chi_squared_tail, noncentral_tail
+
 SMOOTHING = 0.5
 """Added to every count."""
 
@@ -71,18 +73,14 @@ class StabilityIndex:
         """Probability of this ``psi`` or more where nothing has shifted."""
         if self.bins < 2:
             return 1.0
-        from scipy.stats import chi2
-
-        return float(chi2.sf(self.psi / self._scale, self.bins - 1))
+        return chi_squared_tail(self.psi / self._scale, self.bins - 1)
 
     @cached_property
     def p_material(self) -> float:
         """Probability of this ``psi`` or more where the true one is ``MATERIAL``."""
         if self.bins < 2:
             return 1.0
-        from scipy.stats import ncx2
-
-        return float(ncx2.sf(self.psi / self._scale, self.bins - 1, MATERIAL / self._scale))
+        return noncentral_tail(self.psi / self._scale, self.bins - 1, MATERIAL / self._scale)
 
     @property
     def _scale(self) -> float:
