@@ -11,6 +11,7 @@ from pyarrow import ipc
 
 from scorekit.tables.batches import Batch, cut, skip
 from scorekit.tables.columns import check_values, refuse_duplicates, wanted_names
+from scorekit.tables.pipes import Pipe
 from scorekit.tables.sources import STDIN, Source
 from scorekit.tables.spool import seekable
 
@@ -54,8 +55,8 @@ class ArrowReader:
 
     def _open(self, fields: list[int] | None) -> Any:
         if not self._is_file:
-            self._watched = _Watched(self._handle)
-            return ipc.open_stream(self._watched)
+            self._pipe = Pipe(self._handle)
+            return ipc.open_stream(self._pipe)
         self._handle.seek(0)
         options = ipc.IpcReadOptions(
             use_threads=False, **({} if fields is None else {"included_fields": fields})
@@ -91,7 +92,7 @@ class ArrowReader:
 
     def _check_end(self, row: int) -> None:
         """A stream that was cut off between two batches lacks its end."""
-        if not self._is_file and not self._watched.last.endswith(self._end):
+        if not self._is_file and not self._pipe.last.endswith(self._end):
             raise self.source.error(
                 f"cut off after row {row}: the end of the stream is missing", hint="copy it again"
             )
@@ -104,37 +105,6 @@ class ArrowReader:
     def close(self) -> None:
         """Let go of the file."""
         self._handle.close()
-
-
-class _Watched:
-    """A stream, for pyarrow, that remembers the last bytes read."""
-
-    closed = False
-
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
-        self.last = b""
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        data: bytes = self._raw.read(size)
-        self.last = (self.last + data[-8:])[-8:]
-        return data
-
-    def close(self) -> None:
-        """The stream is closed by who opened it."""
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def writable(self) -> bool:
-        """Never."""
-        return False
-
-    def seekable(self) -> bool:
-        """Never."""
-        return False
 
 
 def _opened(source: Source) -> tuple[BinaryIO | pa.NativeFile, bytes]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from typing import BinaryIO
 
 import pyarrow as pa
 
+from scorekit.tables.pipes import Pipe
 from scorekit.tables.sources import STDIN, Source, unreadable
 from scorekit.tables.targets import explained
+
+_PIECE = 1 << 20
 
 
 def seekable(source: Source) -> BinaryIO | pa.NativeFile:
@@ -26,7 +28,9 @@ def seekable(source: Source) -> BinaryIO | pa.NativeFile:
         given = source.open()
         with explained(tempfile.gettempdir()):
             copy = tempfile.TemporaryFile()  # noqa: SIM115  # the reader closes it
-            shutil.copyfileobj(given, copy, 1 << 20)
+            pipe = Pipe(given)
+            while data := pipe.read(_PIECE):
+                copy.write(data)
             copy.seek(0)
         return copy
     if not source.local:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pyarrow as pa
 
 from scorekit.errors import FormatError, Unreachable
 from scorekit.tables.formats import binary_format
-from scorekit.tables.sources import STDIN, Source
+from scorekit.tables.pipes import Pipe
+from scorekit.tables.sources import Source
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -37,14 +37,14 @@ class TextInput:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._raw = source.open()
-        # a signal that comes between two reads of one call would wait for more to come through the pipe
-        once = getattr(self._raw, "read1", None) if source.uri == STDIN else None
-        self._read: Callable[[int], bytes] = once or self._raw.read
+        pipe = Pipe(self._raw)
+        self._read: Callable[[int], bytes] = pipe.read
         self._compressed = False
         self._start = self._fill(_START)
         if self._start.startswith(_GZIP):
             self._compressed = True
-            self._read = pa.CompressedInputStream(pa.PythonFile(_Rest(self._start, self._raw)), "gzip").read
+            pipe.unread(self._start)
+            self._read = pa.CompressedInputStream(pa.PythonFile(pipe), "gzip").read
             self._start = self._fill(_START)
         elif source.uri.lower().endswith(".gz"):
             raise source.error(
@@ -54,7 +54,7 @@ class TextInput:
         self._start = self._start.removeprefix(_BOM)
 
     def _fill(self, size: int) -> bytes:
-        """Up to ``size`` bytes, fewer only at the end, however few a pipe gives at a time."""
+        """Up to ``size`` bytes, fewer only at the end; decompressed they come in pieces of any size."""
         parts: list[bytes] = []
         while size > 0:
             try:
@@ -91,36 +91,3 @@ class TextInput:
     def close(self) -> None:
         """Let go of the file."""
         self._raw.close()
-
-
-class _Rest:
-    """A stream of which a few bytes were read already, for pyarrow."""
-
-    closed = False
-
-    def __init__(self, start: bytes, raw: Any) -> None:
-        self._start = start
-        self._raw = raw
-
-    def read(self, size: int = -1) -> bytes:
-        """What was read already, then the stream."""
-        if self._start:
-            start, self._start = self._start[:size], self._start[size:]
-            return start
-        data: bytes = self._raw.read(size)
-        return data
-
-    def close(self) -> None:
-        """The stream is closed by who opened it."""
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def writable(self) -> bool:
-        """Never."""
-        return False
-
-    def seekable(self) -> bool:
-        """Never."""
-        return False
