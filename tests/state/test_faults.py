@@ -20,6 +20,7 @@ import pytest
 from scorekit.errors import Unreachable, UsageError
 from scorekit.state import database, migrate, place, revisions
 from scorekit.state.ledger import Ledger
+from scorekit.state.sqlite import Sqlite
 from tests.faults import full_disk, without_privileges
 from tests.state import samples
 from tests.state.samples import record
@@ -148,6 +149,7 @@ import sys
 from scorekit.cli import run
 from scorekit.errors import ScorekitError
 from scorekit.state.ledger import Ledger
+from scorekit.state.sqlite import Sqlite
 from tests.state.samples import record
 try:
     with Ledger.open(url=sys.argv[1]) as ledger:
@@ -251,6 +253,15 @@ def test_a_store_that_is_not_there(tmp_path: Path) -> None:
     error = refused(lambda: Ledger.open(str(tmp_path / "no" / "models")), "state_unreachable")
     assert error.message.endswith(f"no such folder: {tmp_path / 'no'}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_process_that_makes_it_is_waited_for(sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.2)
+    made_elsewhere = place.find(url=sqlite)
+    assert isinstance(made_elsewhere, Sqlite)
+    with made_elsewhere.alone():
+        refused(lambda: Ledger.open(url=sqlite), "state_locked")
+    Ledger.open(url=sqlite).close()
 
 
 def test_a_folder_in_its_place(tmp_path: Path) -> None:

@@ -78,6 +78,13 @@ def test_rows_cut_into_other_windows_count_once(ledger: Ledger) -> None:
     assert (beyond.repeated, beyond.state.total_poor) == (False, 3)
 
 
+def test_a_window_counts_once_wherever_its_rows_are_said_to_begin(ledger: Ledger) -> None:
+    run = ledger.begin("bank", 7, "feed", "stream")
+    record(ledger, run, 0, 40, (1,))
+    again = record(ledger, run, 0, 40, (1,), first_row=4000)
+    assert (again.repeated, again.state.total_poor) == (True, 1)
+
+
 def test_a_window_that_is_repeated_is_shown_as_it_was_last(ledger: Ledger) -> None:
     run = ledger.begin("bank", 7, "night", "batch")
     record(ledger, run, 0, failed=True)

@@ -157,22 +157,29 @@ def test_pruning_keeps_the_switch_its_audit_and_what_is_not_over(
             stream = ledger.begin("bank", 7, "feed", "stream")
             record(ledger, stream, 0, 20, (1,))
             ledger.begin("bank", 7, "killed", "batch")
+            ledger.begin("bank", 7, "idle", "serve")
+            slow = ledger.begin("bank", 7, "slow", "batch")
             ledger.trip("bank", "Ada", "feed")
         record(ledger, stream, 1, 20)
+        record(ledger, slow, 0, 20)
         record(ledger, ledger.begin("bank", 7, "new", "batch"), 0, 20)
     fill_alerts(migrated, long_ago)
     pruned = history.prune(timedelta(days=90), url=migrated)
     assert (pruned.windows, pruned.runs, pruned.alerts) == (2, 2, 1)
     found = history.read("bank", url=migrated)
-    assert [run.run_id for run in found.runs] == ["feed", "new"]
-    assert [(window.run_id, window.number) for window in found.windows] == [("feed", 1), ("new", 0)]
+    assert [run.run_id for run in found.runs] == ["feed", "idle", "slow", "new"]
+    assert [(window.run_id, window.number) for window in found.windows] == [
+        ("feed", 1),
+        ("slow", 0),
+        ("new", 0),
+    ]
     assert all(window.verdicts and window.counts for window in found.windows)
     assert found.switch.position == "open"
     assert found.switch.total_poor == 2
     assert len(found.audit) == 1
     with transaction(place.find(url=migrated)) as connection:
         count = connection.exec_driver_sql("SELECT COUNT(DISTINCT window_key) FROM scorekit_verdicts")
-        assert count.scalar() == 2
+        assert count.scalar() == 3
         assert connection.exec_driver_sql("SELECT fingerprint FROM scorekit_alerts").scalars().all() == [
             "unsent"
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,18 +64,37 @@ def test_a_child_leaves_its_parents_connection_alone(ledger: Ledger) -> None:
     import os
 
     ledger.trip("bank", "parent", "before")
+    parents = ledger._connection()
     child = os.fork()
     if child == 0:
         code = 1
         try:
             ledger.reset("bank", "child", "meanwhile")
+            code = int(ledger._connection() is parents)
             ledger.close()
-            code = 0
         finally:
             os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
     ledger.trip("bank", "parent", "after")
     assert [move.who for move in ledger.audit("bank")] == ["parent", "child", "parent"]
+
+
+def test_a_process_that_is_killed_at_any_moment_loses_or_counts_nothing_twice(migrated: str) -> None:
+    for attempt in range(12):
+        with Worker(migrated, "steady", "0") as worker:
+            assert worker.line() == "ready"
+            for _ in range(attempt):
+                worker.line()
+            time.sleep(0.0004 * attempt)
+            worker.process.kill()
+            worker.process.wait()
+    with Worker(migrated, "steady", "300") as worker:
+        assert worker.process.communicate(timeout=120)[1] == ""
+    found = history.read("bank", last=1000, url=migrated)
+    assert len(found.windows) == 300
+    assert (found.switch.seen, found.switch.total_poor) == (300 * 20, 300)
+    assert all(len(window.verdicts) == 4 and len(window.counts) == 3 for window in found.windows)
+    assert [run.outcome for run in found.runs] == ["published"]
 
 
 # The switch against a plain model of it -----------------------------------------------

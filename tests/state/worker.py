@@ -2,16 +2,19 @@
 
 ``worker.py URL`` answers requests. ``worker.py URL hurry NUMBER`` waits for a line, then opens the
 state, records ten windows as a run of its own and ends. ``worker.py URL quarrel NUMBER`` trips and
-resets the switch fifty times.
+resets the switch fifty times. ``worker.py URL steady NUMBER`` records windows of one run, a line for
+each, until there are so many or it is killed.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from typing import Any
 
 from scorekit.errors import ScorekitError
+from scorekit.quality.switch import SwitchRules
 from scorekit.state import migrate, place
 from scorekit.state.ledger import Ledger
 from tests.state.samples import record
@@ -67,8 +70,18 @@ def quarrel(url: str, number: int) -> None:
                 ledger.reset("bank", f"worker {number}", str(time), half_open=time % 3 == 0)
 
 
+def steady(url: str, number: int) -> None:
+    with Ledger.open(url=url) as ledger:
+        run = ledger.begin("bank", 1, "night", "stream")
+        print("ready", flush=True)
+        for window in range(number) if number else itertools.count():
+            record(ledger, run, window, 20, (3,), rules=SwitchRules())
+            print(window, flush=True)
+        ledger.finish(run, "published", 20 * number)
+
+
 if __name__ == "__main__":
     if len(sys.argv) == 2:
         serve(sys.argv[1])
     else:
-        {"hurry": hurry, "quarrel": quarrel}[sys.argv[2]](sys.argv[1], int(sys.argv[3]))
+        {"hurry": hurry, "quarrel": quarrel, "steady": steady}[sys.argv[2]](sys.argv[1], int(sys.argv[3]))
