@@ -24,8 +24,6 @@ from scorekit.errors import ScorekitError, UsageError
 from scorekit.known_options import Kind
 from scorekit.terminal import LogFormat, terminal
 
-ENVIRONMENT = "SCOREKIT"
-
 
 class Entry(NamedTuple):
     """A command that is imported when it runs."""
@@ -65,9 +63,14 @@ GROUPS: dict[str, tuple[str, str, dict[str, Entry]]] = {
         },
     ),
     "quality": (
-        "What was judged.",
+        "What is judged, by what and against what.",
         _QUALITY,
-        {"history": Entry("quality_history:history", "Show past verdicts of a model, newest last.")},
+        {
+            "check": Entry("quality:check", "Judge DATA as one window; publish and record nothing."),
+            "init": Entry("quality:init", "Write a first policy for MODEL, made from its baseline."),
+            "history": Entry("quality_history:history", "Show past verdicts of a model, newest last."),
+            "baseline": Entry("quality:baseline", "Publish MODEL again with a baseline made of DATA."),
+        },
     ),
     "switch": (
         "The kill switch of a model.",
@@ -138,7 +141,7 @@ def _command(name: str, function: Any) -> Any:
         option = max(parameter.opts, key=len)
         if option.startswith("--"):
             # by the option's name; Click would take the parameter's, such as as_json
-            parameter.envvar = f"{ENVIRONMENT}_{option[2:].replace('-', '_').upper()}"
+            parameter.envvar = config.variable_of(option[2:])
     return command
 
 

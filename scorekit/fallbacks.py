@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from scorekit.errors import UsageError
 from scorekit.model import Model, load
 from scorekit.policy import Policy
 
 if TYPE_CHECKING:
     from scorekit.answering import Answering
+    from scorekit.quality.baseline import Baseline
     from scorekit.quality.fallback import Fallback, FallbackSettings, Rung, RungSettings
     from scorekit.scoring import Scorer
 
@@ -66,6 +69,8 @@ def _learned(model: Model, asked: RungSettings) -> Rung:
         return VersionRung(version=asked.version)
     if asked.null:
         return NullRung()
+    if asked.mean and model.baseline is not None:
+        return _mean(model.baseline)
     for rung in model.fallback.rungs if model.fallback else ():
         if is_of(rung, asked):
             return rung
@@ -74,6 +79,19 @@ def _learned(model: Model, asked: RungSettings) -> Rung:
         hint="train again with this scorekit.toml: what stands in for a model is held against it first",
         code="no_fallback",
     )
+
+
+def _mean(baseline: Baseline) -> Rung:
+    """The mean score, which needs no learning."""
+    from scorekit.quality.baseline import numeric_bins
+    from scorekit.quality.fallback import MeanRung, Validation
+
+    means = tuple(bins.mean or 0.0 for bins in baseline.scores)
+    rows = baseline.rows
+    exact = Validation(rows=rows, mean=means, model_mean=means, tolerance=(0.0,) * len(means))
+    names = [bins.name for bins in baseline.scores]
+    answers = tuple(numeric_bins(name, np.full(rows, mean)) for name, mean in zip(names, means, strict=True))
+    return MeanRung(values=means, validation=exact, answers=answers)
 
 
 def _other(model: Model, reference: str) -> Scorer:

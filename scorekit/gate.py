@@ -233,13 +233,10 @@ class Gate:
 
 
 def said(verdict: Verdict) -> str:
-    """Why a window failed, in one line."""
-    reasons = verdict.reasons
-    first = "; ".join(
-        f"{found.check}{f' of {found.column!r}' if found.column else ''}: {found.message}"
-        for found in reasons[:3]
-    )
-    return f"{first} and {len(reasons) - 3} more" if len(reasons) > 3 else first
+    """Why a window failed, or what is worst in it, in one line."""
+    worst = verdict.reasons or tuple(found for found in verdict.findings if found.state == "alarm")
+    first = "; ".join(f"{_named(found)}: {found.message}" for found in worst[:3])
+    return f"{first} and {len(worst) - 3} more" if len(worst) > 3 else first
 
 
 def _named(found: Finding) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scorekit.quality.stability import ColumnStability
 from scorekit.quality.verdict import Finding, Verdict
-from scorekit.terminal import escape
+from scorekit.terminal import escape, terminal
+
+if TYPE_CHECKING:
+    from scorekit.batch.checking import CheckResult
+    from scorekit.store.manifest import Manifest
 
 WORST = 5
 """Columns and findings shown; ``--json`` and the report have them all."""
@@ -14,6 +18,35 @@ BAR = 20
 """Characters of a bar that is as long as the alarm threshold."""
 
 COLOURS = {"ok": "green", "insufficient": "dim", "unknown": "magenta", "warn": "yellow", "alarm": "red"}
+
+
+def show_check(result: CheckResult, *, as_json: bool) -> None:
+    """Show the verdict of some files."""
+    if as_json:
+        content = {"model": result.model, **verdict_json(result.verdict), "seconds": round(result.seconds, 3)}
+        terminal.answer_json(content)
+        return
+    summary = result.summary
+    lines = [
+        f"[bold]checked[/] {summary.rows:,} rows against [bold]{result.model}[/] in {result.seconds:.2f} s"
+    ]
+    if summary.means and len(summary.means) == 1:
+        lines.append(f"  score     mean {summary.means[0]:.4g}")
+    terminal.show(*lines, *verdict_lines(result.verdict))
+
+
+def show_baseline(manifest: Manifest, *, as_json: bool) -> None:
+    """Show a version that was made with another baseline."""
+    name = f"{manifest.name}:{manifest.version}"
+    if as_json:
+        terminal.answer_json(
+            {"model": name, "derived_from": manifest.derived_from, "digest": manifest.digest}
+        )
+        return
+    terminal.show(
+        f"published [bold]{name}[/], which scores as version {manifest.derived_from}, with a new baseline",
+        f"  next: scorekit models promote {name}",
+    )
 
 
 def verdict_lines(verdict: Verdict) -> list[str]:

@@ -38,6 +38,8 @@ LAYERS: dict[str, float] = {
     "monitoring": 3,
     "training": 3,
     "doctor": 3,
+    "policy_template": 3,
+    "baselines": 3,
     "terminal": 4,
     "commands": 5,
     "cli": 6,

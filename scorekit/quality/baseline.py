@@ -35,6 +35,7 @@ MISSING, UNSEEN, RARE = "missing", "unseen", "rare"
 NEGATIVE_INFINITY, POSITIVE_INFINITY = "-inf", "+inf"
 _LARGEST = float(np.finfo(np.float64).max)
 
+BaselineKind = Literal["out_of_fold", "in_sample", "data"]
 Values = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
@@ -101,7 +102,7 @@ class Baseline(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     format_version: int = FORMAT_VERSION
-    kind: Literal["out_of_fold", "in_sample", "data"]
+    kind: BaselineKind
     rows: int
     features: tuple[Bins, ...]
     scores: tuple[Bins, ...] = ()

@@ -99,7 +99,7 @@ def compare(
     judged = [index for index in indices if index is not None and _enough(index)]
     p_warn: list[float | None] = [None] * len(indices)
     p_alarm: list[float | None] = [None] * len(indices)
-    # the probabilities cost an import, and without a threshold reached they decide nothing
+    # without a threshold reached the probabilities decide nothing
     if any(index.psi_adjusted >= min(limits.warn, limits.alarm) for index in judged):
         for place, any_shift, material in zip(
             enough,

@@ -187,6 +187,8 @@ class Manifest(_Part):
         What ``training.recipe.Recipe`` reads: estimator, parameters, columns, splits, seed.
     baseline : str or None
         Kind of baseline stored beside it (``out_of_fold``).
+    derived_from : int or None
+        The version it is the same model as, with another baseline.
     files : dict of str to FileEntry
         Every other file of the version.
     digest : str
@@ -208,6 +210,7 @@ class Manifest(_Part):
     metrics: Metrics
     scoring: Scoring
     baseline: str | None = None
+    derived_from: int | None = None
     environment: Environment
     files: dict[str, FileEntry] = Field(default_factory=dict)
     digest: str = ""

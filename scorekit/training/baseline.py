@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorekit.engine.columns import Columns
-from scorekit.quality.baseline import Baseline, Bins, category_bins, numeric_bins
+from scorekit.quality.baseline import Baseline, BaselineKind, Bins, category_bins, numeric_bins
 from scorekit.schema import Schema
 
 
@@ -19,7 +19,7 @@ def make_baseline(
     scores: NDArray[np.float64],
     names: Sequence[str],
     *,
-    out_of_fold: bool,
+    kind: BaselineKind,
 ) -> Baseline:
     """Bins and counts of the features of some rows, and of their scores.
 
@@ -33,7 +33,7 @@ def make_baseline(
     scores : ndarray of float64, shape (n_rows, n_outputs)
     names : sequence of str
         Of the score columns.
-    out_of_fold : bool
+    kind : {"out_of_fold", "in_sample", "data"}
         Whether the scores are of models that had not seen the row. In-sample scores
         of a forest are far from those of new rows where nothing has moved.
     """
@@ -44,7 +44,7 @@ def make_baseline(
         elif not feature.coded:
             features.append(numeric_bins(feature.name, columns.numeric[rows, index]))
     return Baseline(
-        kind="out_of_fold" if out_of_fold else "in_sample",
+        kind=kind,
         rows=len(rows),
         features=tuple(features),
         scores=tuple(numeric_bins(name, column) for name, column in zip(names, scores.T, strict=True)),

@@ -437,7 +437,7 @@ class _Run:
             split.train,
             scores,
             response.columns,
-            out_of_fold=out_of_fold,
+            kind="out_of_fold" if out_of_fold else "in_sample",
         )
 
     def _fallback(

@@ -34,7 +34,7 @@ def rows(count: int) -> tuple[Columns, np.ndarray]:
 
 def counter() -> Counter:
     columns, scores = rows(500)
-    baseline = make_baseline(columns, SCHEMA, np.arange(500), scores, ["score"], out_of_fold=True)
+    baseline = make_baseline(columns, SCHEMA, np.arange(500), scores, ["score"], kind="out_of_fold")
     return Counter(baseline, SCHEMA)
 
 
@@ -65,6 +65,6 @@ def test_rejected_rows_are_missing_scores() -> None:
 
 def test_a_baseline_of_other_columns_is_refused() -> None:
     columns, scores = rows(10)
-    baseline = make_baseline(columns, SCHEMA, np.arange(10), scores, ["score"], out_of_fold=False)
+    baseline = make_baseline(columns, SCHEMA, np.arange(10), scores, ["score"], kind="in_sample")
     with pytest.raises(VersionMismatch, match="'job'"):
         Counter(baseline, SCHEMA.without({"job"}))
