@@ -11,12 +11,16 @@ from pyarrow import ipc
 
 from scorekit.tables.batches import Batch, cut, skip
 from scorekit.tables.columns import check_values, refuse_duplicates, wanted_names
+from scorekit.tables.mapped import Mapped
 from scorekit.tables.pipes import Pipe
 from scorekit.tables.sources import STDIN, Source
 from scorekit.tables.spool import seekable
 
 # a damaged length may ask for more than there is of memory
 _BROKEN = (pa.ArrowException, OSError, UnicodeDecodeError, ValueError, MemoryError)
+_LARGE = 64 << 20
+"""Bytes of a batch from which on a file is mapped: who maps one is killed if it is cut short meanwhile."""
+
 _FILE, _FEATHER_1 = b"ARROW1", b"FEA1"
 _MESSAGE = b"\xff\xff\xff\xff"
 """Before every message of a stream, since Arrow 0.15; a message of no bytes is the end."""
@@ -25,8 +29,10 @@ _MESSAGE = b"\xff\xff\xff\xff"
 class ArrowReader:
     """Reads one Arrow file or stream; see ``TableReader``.
 
-    A batch of the file is held as a whole. The number of rows of a file is not known
-    beforehand: it stands with each batch.
+    A batch of the file is read as a whole, and must fit into memory; but for a local file
+    of large ones that are not compressed, which is mapped, so that no more of it is held
+    than is worked on. The number of rows of a file is not known beforehand: it stands with
+    each batch.
     """
 
     rows: int | None = None
@@ -34,6 +40,7 @@ class ArrowReader:
     def __init__(self, source: Source, *, columns: Sequence[str] | None, chunk_rows: int) -> None:
         self.source = source
         self._chunk_rows = chunk_rows
+        self._mapped: Mapped | None = None
         self._handle, start = _opened(source)
         if not start:
             raise source.error("empty file, not Arrow")
@@ -46,12 +53,30 @@ class ArrowReader:
             self.names: tuple[str, ...] = tuple(self._reader.schema.names)
             refuse_duplicates(source, self.names)
             self._wanted = wanted_names(self.names, columns)
-            if self._is_file and len(self._wanted) < len(self.names):
-                self._reader = self._open([self.names.index(name) for name in self._wanted])
+            if self._is_file:
+                self._reader = self._open_wanted()
         except _BROKEN as error:
             hint = "copy it again" if self._is_file else "name its format with --format"
             what = "Arrow that is cut off or damaged" if self._is_file else "not an Arrow file or stream"
             raise source.error(what, hint=hint) from error
+
+    def _open_wanted(self) -> Any:
+        """The file again, for the wanted columns alone."""
+        self._mapped = self._map()
+        if self._mapped is not None:
+            # columns that nobody looks at cost nothing; picking some would make pyarrow copy them
+            return ipc.open_file(self._mapped.content)
+        if len(self._wanted) == len(self.names):
+            return self._reader
+        return self._open([self.names.index(name) for name in self._wanted])
+
+    def _map(self) -> Mapped | None:
+        """The file in memory, if its batches are large and not compressed."""
+        batches = self._reader.num_record_batches
+        if not self.source.local or not batches or (self.source.size or 0) < _LARGE * batches:
+            return None
+        mapped = Mapped(self.source.uri)
+        return None if mapped.compressed else mapped
 
     def _open(self, fields: list[int] | None) -> Any:
         if not self._is_file:
@@ -87,8 +112,14 @@ class ArrowReader:
             batch = skip(Batch(rows, row), skip_rows)
             row += rows.num_rows
             if batch is not None:
-                check_values(self.source, batch.rows)
-                yield from cut(batch.rows, batch.first_row, (), self._chunk_rows)
+                yield from self._checked(cut(batch.rows, batch.first_row, (), self._chunk_rows))
+
+    def _checked(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            check_values(self.source, batch.rows)
+            yield batch
+            if self._mapped is not None:
+                self._mapped.release()
 
     def _check_end(self, row: int) -> None:
         """A stream that was cut off between two batches lacks its end."""

@@ -232,8 +232,8 @@ _READ_DAMAGED = textwrap.dedent("""
 """Run in a process of its own: what damage might do to it is what is to be seen."""
 
 
-def damaged(path: Path) -> set[str]:
+def damaged(path: Path, *, first: str = "") -> set[str]:
     """What reading a file gives when a bit of it is flipped: ``refused``, or the number of rows."""
-    done = subprocess.run([sys.executable, "-c", _READ_DAMAGED, path], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", first + _READ_DAMAGED, path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scorekit.errors import FormatError, SchemaError
-from scorekit.tables import open_output, open_table
+from scorekit.tables import arrow, open_output, open_table
+from scorekit.tables.mapped import Mapped
 from tests.tables.samples import damaged, mixed_rows, source
 
 quick = settings(
@@ -141,6 +142,62 @@ def test_one_batch_is_in_memory_at_a_time(stream: bool, tmp_path: Path) -> None:
     with closing(open_table(source(path), columns=None, types={})) as reader:
         most = max(pa.total_allocated_bytes() - before for _ in reader.batches())
     assert most < path.stat().st_size / 10
+
+
+# Large batches ----------------------------------------------------------------------------
+
+ALL_ARE_LARGE = "from scorekit.tables import arrow\narrow._LARGE = 0\n"
+
+
+@pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
+@pytest.mark.parametrize("columns", [None, ["c", "d"], []])
+def test_a_file_of_large_batches_is_read_like_any_other(
+    columns: list[str] | None, compression: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = written(mixed_rows(), stream=False, compression=compression)
+    plain = read(tmp_path / "x.arrow", content, columns=columns, chunk_rows=7)
+    monkeypatch.setattr(arrow, "_LARGE", 0)
+    large = read(tmp_path / "x.arrow", content, columns=columns, chunk_rows=7)
+    assert [(batch.first_row, batch.rows) for batch in large] == [(b.first_row, b.rows) for b in plain]
+
+
+@pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
+@pytest.mark.parametrize(
+    "rows", [mixed_rows(), pa.table({"x": [1, 2]}), pa.table({"x": pa.array([], pa.int8())})]
+)
+def test_a_mapped_file_says_whether_its_batches_are_compressed(
+    rows: pa.Table, compression: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.arrow"
+    path.write_bytes(written(rows, stream=False, compression=compression))
+    assert Mapped(str(path)).compressed == (compression is not None and rows.num_rows > 0)
+
+
+def test_a_flipped_bit_in_a_large_batch_is_refused_or_leaves_every_row(tmp_path: Path) -> None:
+    path = tmp_path / "x.arrow"
+    path.write_bytes(written(mixed_rows(), stream=False))
+    assert damaged(path, first=ALL_ARE_LARGE) == {"60", "refused"}
+
+
+def test_a_large_batch_is_in_memory_piece_by_piece(tmp_path: Path) -> None:
+    path = tmp_path / "x.arrow"
+    text = pa.array(["some text of forty letters, give or take"]).take(pa.array([0] * 1_000_000))
+    path.write_bytes(written(pa.table({"c": text}), stream=False, most=1_000_000))
+    program = ALL_ARE_LARGE + textwrap.dedent("""
+        import sys
+        from scorekit.tables import find, open_table
+
+        def most_memory():
+            with open("/proc/self/status") as file:
+                return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmHWM"))
+
+        reader = open_table(find(sys.argv[1:])[0], columns=None, types={})
+        before = most_memory()
+        assert sum(batch.rows.num_rows for batch in reader.batches()) == 1_000_000
+        print(most_memory() - before)
+        """)
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < path.stat().st_size / 4
 
 
 def test_a_stream_through_a_pipe_is_read_as_it_comes(tmp_path: Path) -> None:
