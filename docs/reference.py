@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from scorekit import cli, errors
+from scorekit import cli, config, errors
 from scorekit.engine.flaws import FLAWS
 from scorekit.engine.lowering import table
 
@@ -47,6 +47,14 @@ def exit_codes() -> str:
     rows += [(str(code), error.meaning, str(error.http_status)) for code, error in sorted(kinds.items())]
     rows += [("130, 143", "stopped by SIGINT or SIGTERM; nothing half is left", "–")]
     return _table(("exit code", "meaning", "HTTP"), rows)
+
+
+def variables() -> str:
+    """Variables of the environment beside those of the options."""
+    rows = [(f"`{name}`", meaning) for name, meaning in config.VARIABLES.items()]
+    rows.append(("`AWS_…`", "access keys, profile, region and endpoint, as everywhere"))
+    rows.append(("`NO_COLOR`, `COLUMNS`", "no colour; width of what is printed where no terminal is"))
+    return _table(("variable", "means"), rows)
 
 
 def error_codes() -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,17 @@ DEFAULT_FILE = "scorekit.toml"
 ENVIRONMENT_PREFIX = "SCOREKIT_"
 CONFIG_META = "scorekit.config"
 """Where the command line keeps the path of ``--config`` for the command."""
+
+VARIABLES: Mapping[str, str] = {
+    "SCOREKIT_CONFIG": "the settings file, as `--config` names it",
+    "SCOREKIT_TRUSTED_KEYS": "public keys that versions must be signed by ([versions](versions.md))",
+    "SCOREKIT_DATABASE_URL": "the database that holds the state, as a secret",
+    "SCOREKIT_DATABASE_URL_FILE": "a file that holds that secret",
+    "SCOREKIT_AWS_ROLE_ARN": "a role to assume for `s3://` ([versions](versions.md#s3))",
+    "SCOREKIT_AWS_EXTERNAL_ID": "what that role asks for",
+    "SCOREKIT_AWS_SESSION_NAME": "how that role's session is called",
+}
+"""Variables of the environment that stand for no option of their own."""
 
 RESERVED_TABLES = frozenset({"quality", "fallback", "switch", "alerts"})
 """Tables that are no commands: the policy, read where it is used."""
@@ -120,6 +131,10 @@ class Settings:
                 hint=f"write [{key}] on a line of its own, and what it holds below",
             )
 
+    def texts(self) -> frozenset[str]:
+        """Every text in the file, however deep: some name a variable that holds a secret."""
+        return frozenset(_texts(self.values))
+
     def place_of(self, table: str, option: str) -> str:
         """File and line of an option: in its table, else above all of them."""
         for path, content in (((table,), self._own(table)), ((), self.values)):
@@ -145,6 +160,24 @@ class Settings:
 
 
 _PARTS = re.compile(r"""\s*"[^"]*"\s*|\s*'[^']*'\s*|[^."']+""")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(each)
+
+
+def variable_of(option: str) -> str:
+    """The environment's name for an option: ``SCOREKIT_CHUNK_ROWS``."""
+    return ENVIRONMENT_PREFIX + option.replace("-", "_").upper()
+
+
+def known_variables() -> frozenset[str]:
+    """Every variable of ours that something reads."""
+    return frozenset(VARIABLES) | {variable_of(option) for options in OPTIONS.values() for option in options}
 
 
 def _parts(key: str) -> list[str]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
+import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Literal
 
 from scorekit import __version__, config
 from scorekit.errors import ScorekitError
+from scorekit.store.versions import DEFAULT_STORE, Store
+
+_NEW_MODEL = "new"
+"""A model that a store need not have, to see whether it could."""
 
 Health = Literal["ok", "off", "bad"]
 
@@ -50,18 +55,23 @@ class Report:
         return all(finding.health != "bad" for finding in self.findings)
 
 
-def examine(store: str | None, origins: Mapping[str, tuple[str, str]]) -> Report:
+def examine(store: str | None, settings: config.Settings, *, settings_from: str, store_from: str) -> Report:
     """Look at the installation.
 
     Parameters
     ----------
     store : str or None
         Store to reach.
-    origins : mapping of str to (str, str)
-        Setting to its value and where it came from.
+    settings : Settings
+    settings_from, store_from : str
+        Where the settings file and the store were named: option, environment, file or default.
     """
-    findings = [*_installed(), *_extras(), _kernel(), _store(store)]
-    findings += [Finding("setting", name, f"{value} ({origin})") for name, (value, origin) in origins.items()]
+    findings = [*_installed(), *_extras(), _kernel(), _store(store), _trust()]
+    findings.append(_settings_file(settings, settings_from))
+    if store_from == "file":
+        store_from = settings.place_of("doctor", "store")
+    findings.append(Finding("setting", "store", f"{store or DEFAULT_STORE} ({store_from})"))
+    findings += [*_settings(settings), *_environment(settings)]
     return Report(tuple(findings))
 
 
@@ -99,39 +109,73 @@ def _kernel() -> Finding:
 
 
 def _store(uri: str | None) -> Finding:
-    from scorekit.store.versions import Store
-
     try:
         store = Store.open(uri)
         names = store.names()
     except ScorekitError as error:
-        return Finding("store", uri or "models", error.message, "bad", error.hint)
-    return Finding("store", store.uri, f"{len(names)} model{'s' if len(names) != 1 else ''}")
-
-
-def setting_origins(settings: config.Settings, store: str | None, source: str) -> dict[str, tuple[str, str]]:
-    """Where the settings that matter everywhere come from.
-
-    Parameters
-    ----------
-    settings : Settings
-    store : str or None
-        Value of ``--store``.
-    source : str
-        Where that value came from: option, environment, file or default.
-    """
-    file = str(settings.path) if settings.path else "none"
-    origins = {
-        "settings file": (
-            file,
-            "working directory" if settings.path == Path(config.DEFAULT_FILE) else "option",
+        return Finding("store", uri or DEFAULT_STORE, error.message, "bad", error.hint)
+    found = f"{len(names)} model{'s' if len(names) != 1 else ''}"
+    try:
+        for name in (_NEW_MODEL, *names):
+            store.check_writable(name)
+    except ScorekitError:
+        advice = (
+            "it can be scored with; to train and to promote, whoever runs it has to be able to write there"
         )
-    }
-    origins["store"] = (store or "models", source)
+        return Finding("store", store.uri, f"{found}, and it cannot be written to", "off", advice)
+    return Finding("store", store.uri, found)
+
+
+def _trust() -> Finding:
+    """Whether the keys that versions have to be signed by can be read."""
+    from scorekit.store import signatures
+
+    try:
+        keys = signatures.trusted_keys()
+    except ScorekitError as error:
+        return Finding("store", "trusted keys", error.message, "bad", error.hint)
+    if keys is None:
+        advice = f"{signatures.TRUST_VARIABLE} names public keys that versions have to be signed by"
+        return Finding("store", "trusted keys", "none: every version is used", "off", advice)
+    count = f"{len(keys)} key{'s' if len(keys) != 1 else ''}"
+    return Finding("store", "trusted keys", f"{count}: only what they signed is used")
+
+
+# Settings ----------------------------------------------------------------------------
+
+
+def _settings_file(settings: config.Settings, origin: str) -> Finding:
+    if settings.path is None:
+        return Finding("setting", "settings file", f"none (there is no {config.DEFAULT_FILE} here)")
+    where = "working directory" if origin == "default" else origin
+    return Finding("setting", "settings file", f"{settings.path} ({where})")
+
+
+def _settings(settings: config.Settings) -> Iterator[Finding]:
+    """Every value of the settings file, with its line, and what comes before it."""
     for key, value in settings.values.items():
-        if not isinstance(value, dict) and key != "store":
-            origins[key] = (str(value), "file")
+        if key in config.RESERVED_TABLES:
+            yield Finding("setting", f"[{key}]", f"set ({settings.place(key)})")
+        elif isinstance(value, dict):
+            for option, each in value.items():
+                yield _setting(f"[{key}] {option}", option, each, settings.place(key, option))
+        elif key != "store":
+            yield _setting(key, key, value, settings.place(key))
+
+
+def _setting(name: str, option: str, value: object, place: str) -> Finding:
+    variable = config.variable_of(option)
+    first = f"; {variable} comes first" if variable in os.environ else ""
+    return Finding("setting", name, f"{json.dumps(value, default=str)} ({place}{first})")
+
+
+def _environment(settings: config.Settings) -> Iterator[Finding]:
+    """Every variable of ours, and whether anything reads it."""
+    known = config.known_variables() | settings.texts()
     for name in sorted(os.environ):
-        if name.startswith(config.ENVIRONMENT_PREFIX) and name != "SCOREKIT_STORE":
-            origins[name] = ("set", "environment")
-    return origins
+        if name in known and name.startswith(config.ENVIRONMENT_PREFIX):
+            yield Finding("setting", name, "set (environment)")
+        elif name.startswith(config.ENVIRONMENT_PREFIX):
+            near = difflib.get_close_matches(name, known, n=1)
+            advice = f"did you mean {near[0]}?" if near else None
+            yield Finding("setting", name, "set (environment), and nothing reads it", "bad", advice)

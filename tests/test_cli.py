@@ -133,7 +133,7 @@ def test_settings_come_from_option_environment_file_default_in_this_order(
     assert store_of(capsys) == "models (default)"
     (tmp_path / "scorekit.toml").write_text('store = "a"\n')
     run(args)
-    assert store_of(capsys) == "a (file)"
+    assert store_of(capsys) == "a (scorekit.toml:1)"
     monkeypatch.setenv("SCOREKIT_STORE", "b")
     run(args)
     assert store_of(capsys) == "b (environment)"

@@ -12,12 +12,19 @@ def doctor(ctx: typer.Context, *, store: StoreOption = None, as_json: JsonOption
     from scorekit import config, render_doctor
     from scorekit import doctor as library
 
-    settings = ctx.meta[config.CONFIG_META]
-    origin = ctx.get_parameter_source("store")
-    source = (
-        origin.name.lower().replace("commandline", "option").replace("default_map", "file") if origin else ""
+    report = library.examine(
+        store,
+        ctx.meta[config.CONFIG_META],
+        settings_from=_origin(ctx, "config_file"),
+        store_from=_origin(ctx, "store"),
     )
-    report = library.examine(store, library.setting_origins(settings, store, source))
     render_doctor.show(report, as_json=as_json)
     if not report.healthy:
         raise typer.Exit(7)
+
+
+def _origin(ctx: typer.Context, parameter: str) -> str:
+    """Where the value of an option came from."""
+    source = ctx.get_parameter_source(parameter)
+    names = {"COMMANDLINE": "option", "ENVIRONMENT": "environment", "DEFAULT_MAP": "file"}
+    return names.get(source.name, "default") if source is not None else "default"
