@@ -7,9 +7,8 @@ windows; what it decides, they do.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from scorekit.errors import QualityError, ScorekitError, SwitchOpen
 from scorekit.fallbacks import answering_of
@@ -18,19 +17,15 @@ from scorekit.policy import Policy
 from scorekit.quality.counting import Counter
 from scorekit.quality.judging import Judge
 from scorekit.quality.rows import RowRules
-from scorekit.quality.switch import PoorRows, SwitchState, WindowOutcome
+from scorekit.quality.switch import PoorRows, SwitchState
 from scorekit.quality.verdict import Finding, OnFail, Verdict
 from scorekit.quality.window import Window
+from scorekit.recording import Ending, Kind, Record
 from scorekit.scoring import Scorer
 
 if TYPE_CHECKING:
     from scorekit.answering import Answering
     from scorekit.state.ledger import Ledger
-
-KNOWN_FOR = 1.0
-"""Seconds for which the state of the switch may be taken as it was read."""
-_APART = 1 << 40
-"""Between the first rows of two outputs of a run: in the record each has numbers of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +82,7 @@ class Gate:
         *,
         on_fail: OnFail | None = None,
         ledger: Ledger | None = None,
-        kind: Literal["batch", "stream", "serve"] = "batch",
+        kind: Kind = "batch",
         output: str = "",
     ) -> None:
         self.model = model
@@ -99,13 +94,7 @@ class Gate:
         self._rules = RowRules(policy.quality, manifest.inputs)
         self._judge = Judge(policy.quality, counter)
         self.scorer = self._scorer(counter, self._answering)
-        self._ledger = ledger
-        self._kind = kind
-        self._output = output
-        self._runs: dict[str, Any] = {}
-        self._run: Any = None
-        self._read_at = -KNOWN_FOR
-        self._switch: SwitchState | None = None
+        self._record = Record(ledger, manifest, policy, kind=kind, output=output) if ledger else None
 
     @property
     def may_withhold(self) -> bool:
@@ -130,20 +119,12 @@ class Gate:
         Unreachable
             If the state database cannot be read or written: the switch then counts as open.
         """
-        if self._ledger is None:
-            return
-        if run_id not in self._runs:
-            manifest = self.model.manifest
-            self._runs[run_id] = self._ledger.begin(
-                manifest.name, manifest.version, run_id, self._kind, self._output
-            )
-        self._run = self._runs[run_id]
+        if self._record is not None:
+            self._record.begin(run_id)
 
-    def finish(self, outcome: Literal["published", "degraded", "quarantined", "failed"], rows: int) -> None:
-        """Say how the run ended."""
-        if self._ledger is not None:
-            for run in self._runs.values():
-                self._ledger.finish(run, outcome, rows)
+    def finish(self, ending: Ending, rows: int) -> tuple[str, ...]:
+        """Say how the run ended; which alert channels could not be told of it."""
+        return self._record.finish(ending, rows) if self._record is not None else ()
 
     def poor_rows(self) -> PoorRows:
         """Where a window's poor rows are counted."""
@@ -166,22 +147,12 @@ class Gate:
             Of the same rows.
         """
         verdict = self.judge(window)
-        switch = self._record(number, verdict, poor)
+        switch = self._record.window(number, verdict, poor) if self._record is not None else None
         refusal = self._refused_by_switch(switch) or self._refused_by_quality(verdict)
         if refusal is not None:
             return Decision(verdict, "withhold", switch, refusal)
         replaced = verdict.failed and self.on_fail == "fallback"
         return Decision(verdict, "replace" if replaced else "publish", switch)
-
-    def _record(self, number: int, verdict: Verdict, poor: PoorRows) -> SwitchState | None:
-        if self._ledger is None:
-            return None
-        outcome = WindowOutcome.of(poor, failed=verdict.failed)
-        recorded = self._ledger.record(
-            self._run, number, number * _APART, verdict, outcome, self.policy.switch
-        )
-        self._switch, self._read_at = recorded.state, time.monotonic()
-        return self._switch
 
     def _refused_by_quality(self, verdict: Verdict) -> QualityError | None:
         if not verdict.failed or (verdict.outcome == "window" and self.on_fail != "fail"):
@@ -222,12 +193,7 @@ class Gate:
         Unreachable
             If the state cannot be read: it counts as open.
         """
-        if self._ledger is None:
-            return
-        if time.monotonic() - self._read_at >= KNOWN_FOR or self._switch is None:
-            self._switch = self._ledger.switch(self.model.manifest.name)
-            self._read_at = time.monotonic()
-        refusal = self._refused_by_switch(self._switch)
+        refusal = self._refused_by_switch(self._record.switch()) if self._record is not None else None
         if refusal is not None:
             raise refusal
 

@@ -19,9 +19,10 @@ from scorekit.quality.switch import SwitchRules
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+    from scorekit.alerts.settings import AlertSettings
     from scorekit.quality.fallback import FallbackSettings
 
-TABLES = ("quality", "fallback", "switch")
+TABLES = ("quality", "fallback", "switch", "alerts")
 """Tables of the file that are read here."""
 
 
@@ -31,6 +32,10 @@ def _class_of(table: str) -> Any:
         from scorekit.quality.fallback import FallbackSettings
 
         return FallbackSettings
+    if table == "alerts":
+        from scorekit.alerts.settings import AlertSettings
+
+        return AlertSettings
     return {"quality": QualitySettings, "switch": SwitchRules}[table]
 
 
@@ -44,6 +49,7 @@ class Policy:
     fallback : FallbackSettings or None
         None where no fallback is declared.
     switch : SwitchRules
+    alerts : AlertSettings or None
     path : Path or None
         The file; None where nothing was declared.
     """
@@ -51,6 +57,7 @@ class Policy:
     quality: QualitySettings = field(default_factory=QualitySettings)
     fallback: FallbackSettings | None = None
     switch: SwitchRules = field(default_factory=SwitchRules)
+    alerts: AlertSettings | None = None
     path: Path | None = None
 
 

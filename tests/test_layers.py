@@ -29,6 +29,7 @@ LAYERS: dict[str, float] = {
     "model": 2,
     "policy": 2,
     "gate": 2,
+    "recording": 2,
     "fallbacks": 2,
     "answering": 2,
     "batch": 3,

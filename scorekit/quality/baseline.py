@@ -303,7 +303,8 @@ class BinCounter:
         -------
         ndarray of int64, shape (n_bins,)
         """
-        return self.count_with_range(values)[0]
+        counts: NDArray[np.int64] = self.count_with_range(values)[0]
+        return counts
 
     def bins_of(self, values: Any) -> NDArray[np.int64]:
         """Number of the bin of each value, shape (n_rows,)."""

@@ -118,6 +118,19 @@ class Ledger:
         """Where it is, for people, without secrets."""
         return self._database.shown
 
+    @property
+    def database(self) -> Database:
+        """What is talked to."""
+        return self._database
+
+    def read(self, work: Callable[[Cursor], Answer]) -> Answer:
+        """Read something that stands beside the ledger; ``work`` may be done twice."""
+        return self._read(work)
+
+    def write(self, work: Callable[[Cursor], Answer]) -> Answer:
+        """Write something beside the ledger, in one transaction; ``work`` may be done twice."""
+        return self._write(work)
+
     def __enter__(self) -> Self:
         return self
 

@@ -247,7 +247,10 @@ class AlertState(Base):
 
     fingerprint: Mapped[str] = mapped_column(primary_key=True)
     model: Mapped[str]
-    state: Mapped[str]
+    check_name: Mapped[str]
+    column_name: Mapped[str]
+    status: Mapped[str]
+    """``firing`` or ``resolved``."""
     severity: Mapped[str]
     since: Mapped[datetime]
-    last_sent: Mapped[datetime | None]
+    last_sent: Mapped[datetime]

@@ -75,3 +75,41 @@ VALUES (:window_key, :check_name, :column_name, :state, :value, :expected, :mess
 WRITE_COUNTS = """
 INSERT INTO scorekit_bin_counts (window_key, kind, column_name, counts)
 VALUES (:window_key, :kind, :column_name, :counts)"""
+
+READ_ALERT_STATES = """
+SELECT model, check_name, column_name, status, severity, since, last_sent
+FROM scorekit_alert_states WHERE model = :model"""
+
+WRITE_ALERT_STATE = """
+INSERT INTO scorekit_alert_states
+(fingerprint, model, check_name, column_name, status, severity, since, last_sent)
+VALUES (:fingerprint, :model, :check_name, :column_name, :status, :severity, :since, :last_sent)
+ON CONFLICT (fingerprint) DO UPDATE
+SET status = :status, severity = :severity, since = :since, last_sent = :last_sent"""
+
+WRITE_ALERT = """
+INSERT INTO scorekit_alerts
+(model, fingerprint, check_name, column_name, severity, status, summary, details, created)
+VALUES (:model, :fingerprint, :check_name, :column_name, :severity, :status, :summary, :details, :created)
+RETURNING id"""
+
+WRITE_DELIVERY = """
+INSERT INTO scorekit_deliveries (alert_key, channel, attempts, next_attempt)
+VALUES (:alert_key, :channel, 0, :now)"""
+
+READ_DELIVERIES = """
+SELECT d.id, d.channel, d.attempts, a.model, a.check_name, a.column_name, a.severity, a.status,
+a.summary, a.details, a.created
+FROM scorekit_deliveries d JOIN scorekit_alerts a ON a.id = d.alert_key
+WHERE d.sent_at IS NULL AND d.next_attempt <= :now AND d.attempts < :most
+ORDER BY d.id LIMIT :limit"""
+
+CLAIM_DELIVERY = """
+UPDATE scorekit_deliveries SET attempts = attempts + 1, next_attempt = :later
+WHERE id = :delivery_key AND sent_at IS NULL AND attempts = :attempts"""
+
+SENT_DELIVERY = """
+UPDATE scorekit_deliveries SET sent_at = :now, last_error = NULL WHERE id = :delivery_key"""
+
+FAILED_DELIVERY = """
+UPDATE scorekit_deliveries SET last_error = :error, next_attempt = :later WHERE id = :delivery_key"""

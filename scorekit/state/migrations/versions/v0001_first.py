@@ -180,10 +180,12 @@ def _alerts() -> None:
         "scorekit_alert_states",
         _column("fingerprint", sa.Text()),
         _column("model", sa.Text()),
-        _column("state", sa.Text()),
+        _column("check_name", sa.Text()),
+        _column("column_name", sa.Text()),
+        _column("status", sa.Text()),
         _column("severity", sa.Text()),
         _column("since", MOMENT),
-        _maybe("last_sent", MOMENT),
+        _column("last_sent", MOMENT),
         sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_scorekit_alert_states")),
     )
     op.create_index(op.f("ix_scorekit_alert_states_model"), "scorekit_alert_states", ["model"])

@@ -1,0 +1,226 @@
+"""The outbox: alerts are written down before they are sent, so that none is lost on the way.
+
+Several processes may send from one outbox. Each claims a delivery before it sends, by
+putting off the next attempt; one that is killed on the way leaves the alert to be sent
+again, so that an alert may come twice but never not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from scorekit.alerts import Alert, AlertSettings, AlertState, Channel, Decided, decide, open_channels
+from scorekit.errors import DeliveryFailed
+from scorekit.quality.verdict import Finding
+from scorekit.state import statements
+from scorekit.state.database import Cursor
+from scorekit.state.ledger import Ledger
+from scorekit.state.moments import now, read_moment
+
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
+"""Until an alert that was not taken is sent again; the wait doubles."""
+MOST_ATTEMPTS = 100
+"""Some days of them."""
+AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An alert on its way to one channel."""
+
+    key: int
+    channel: str
+    attempts: int
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of the alerts that were due.
+
+    Attributes
+    ----------
+    sent : int
+    failures : tuple of str
+        Why others were not, once for each channel; they are sent again later.
+    """
+
+    sent: int
+    failures: tuple[str, ...] = ()
+
+
+class Outbox:
+    """Alerts of the models of a state database.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    settings : AlertSettings
+    channels : sequence of Channel, optional
+        By default those of the settings.
+
+    Raises
+    ------
+    UsageError
+        If the secret of a channel is not where it should be.
+    """
+
+    def __init__(
+        self, ledger: Ledger, settings: AlertSettings, channels: Sequence[Channel] | None = None
+    ) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._channels = tuple(open_channels(settings) if channels is None else channels)
+
+    def write(
+        self, model: str, findings: Sequence[Finding], details: dict[str, object] | None = None
+    ) -> tuple[Alert, ...]:
+        """Decide what is told of a window, and write it down.
+
+        Parameters
+        ----------
+        model : str
+        findings : sequence of Finding
+            All there are of the window.
+        details : dict, optional
+            What every alert carries.
+        """
+        say = self._ledger.database.execute
+
+        def work(cursor: Cursor) -> tuple[Alert, ...]:
+            say(cursor, statements.READ_ALERT_STATES, {"model": model})
+            previous = [_state(row) for row in cursor.fetchall()]
+            cool_down = self._settings.cool_down
+            decided = decide(model, previous, findings, now(), cool_down, details)
+            self._write(cursor, decided)
+            return decided.alerts
+
+        return self._ledger.write(work)
+
+    def _write(self, cursor: Cursor, decided: Decided) -> None:
+        say = self._ledger.database.execute
+        for state in decided.states:
+            say(cursor, statements.WRITE_ALERT_STATE, _state_row(state))
+        for alert in decided.alerts:
+            say(cursor, statements.WRITE_ALERT, _alert_row(alert))
+            key = cursor.fetchone()[0]
+            for channel in self._channels:
+                if channel.wants(alert):
+                    row = {"alert_key": key, "channel": channel.name, "now": alert.created}
+                    say(cursor, statements.WRITE_DELIVERY, row)
+
+    def send(self) -> Sent:
+        """Send what is due; a channel that fails is left alone until the next time.
+
+        Raises
+        ------
+        Unreachable
+            If the state database does not answer. What a channel does raises nothing.
+        """
+        channels = {channel.name: channel for channel in self._channels}
+        sent, failures = 0, dict[str, str]()
+        for delivery in self._due():
+            channel = channels.get(delivery.channel)
+            if channel is None or delivery.channel in failures or not self._claim(delivery):
+                continue
+            try:
+                channel.send(delivery.alert)
+            except DeliveryFailed as failure:
+                failures[delivery.channel] = failure.message
+                self._failed(delivery, failure.message)
+            else:
+                sent += 1
+                self._sent(delivery)
+        return Sent(sent, tuple(failures.values()))
+
+    def _due(self) -> list[Delivery]:
+        def work(cursor: Cursor) -> list[Delivery]:
+            bounds = {"now": now(), "most": MOST_ATTEMPTS, "limit": AT_ONCE}
+            self._ledger.database.execute(cursor, statements.READ_DELIVERIES, bounds)
+            return [_delivery(row) for row in cursor.fetchall()]
+
+        return self._ledger.read(work)
+
+    def _claim(self, delivery: Delivery) -> bool:
+        """Whether no other process sends it now."""
+
+        def work(cursor: Cursor) -> bool:
+            row = {
+                "delivery_key": delivery.key,
+                "attempts": delivery.attempts,
+                "later": now() + _wait(delivery.attempts),
+            }
+            self._ledger.database.execute(cursor, statements.CLAIM_DELIVERY, row)
+            return bool(cursor.rowcount)
+
+        return self._ledger.write(work)
+
+    def _sent(self, delivery: Delivery) -> None:
+        row = {"delivery_key": delivery.key, "now": now()}
+        say = self._ledger.database.execute
+        self._ledger.write(lambda cursor: say(cursor, statements.SENT_DELIVERY, row))
+
+    def _failed(self, delivery: Delivery, error: str) -> None:
+        row = {"delivery_key": delivery.key, "error": error, "later": now() + _wait(delivery.attempts)}
+        say = self._ledger.database.execute
+        self._ledger.write(lambda cursor: say(cursor, statements.FAILED_DELIVERY, row))
+
+
+def _wait(attempts: int) -> timedelta:
+    doubled: timedelta = FIRST_WAIT * (1 << min(attempts, 10))
+    return min(doubled, LONGEST_WAIT)
+
+
+def _moment(value: object) -> datetime:
+    return read_moment(value) or datetime.fromtimestamp(0, UTC)  # type: ignore[arg-type]  # never null
+
+
+def _state(row: Sequence[object]) -> AlertState:
+    model, check, column, status, severity, since, last_sent = row
+    named = (str(model), str(check), str(column))
+    return AlertState(*named, status, severity, _moment(since), _moment(last_sent))  # type: ignore[arg-type]
+
+
+def _state_row(state: AlertState) -> dict[str, object]:
+    return {
+        "fingerprint": state.fingerprint,
+        "model": state.model,
+        "check_name": state.check,
+        "column_name": state.column,
+        "status": state.status,
+        "severity": state.severity,
+        "since": state.since,
+        "last_sent": state.last_sent,
+    }
+
+
+def _alert_row(alert: Alert) -> dict[str, object]:
+    return {
+        "model": alert.model,
+        "fingerprint": alert.fingerprint,
+        "check_name": alert.check,
+        "column_name": alert.column,
+        "severity": alert.severity,
+        "status": alert.status,
+        "summary": alert.summary,
+        "details": json.dumps(dict(alert.details), default=str),
+        "created": alert.created,
+    }
+
+
+def _delivery(row: Sequence[object]) -> Delivery:
+    key, channel, attempts, model, check, column, severity, status, summary, details, created = row
+    alert = Alert(
+        str(model),
+        str(check),
+        str(column),
+        severity,  # type: ignore[arg-type]  # written by us
+        status,  # type: ignore[arg-type]
+        str(summary),
+        json.loads(str(details)),
+        _moment(created),
+    )
+    return Delivery(int(str(key)), str(channel), int(str(attempts)), alert)
