@@ -135,7 +135,7 @@ def _window(window: PastWindow) -> tuple[Level, str]:
     if window.outcome != "pass":
         return "CRITICAL", f"{named} failed: {window.reason}"
     if window.state not in _GOOD:
-        worst = [said.message for said in window.verdicts if said.state == window.state and said.message]
+        worst = [str(said) for said in window.verdicts if said.state == window.state and said.message]
         return "WARNING", f"{named}: {worst[0] if worst else window.state}"
     return "OK", f"{named} is {window.state}"
 

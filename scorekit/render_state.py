@@ -27,6 +27,7 @@ _STATES = {
     "unknown": "[yellow]unknown[/]",
     "alarm": "[red]alarm[/]",
 }
+_LONGEST_ID = 24
 _MEANS = {
     "closed": "scores are published",
     "half_open": "scores are kept back until enough windows are clean",
@@ -73,7 +74,9 @@ def _changes_table(changes: Sequence[Change]) -> Table:
     table = columns_table("when (UTC)", "change", "by", "why", "run")
     for change in changes:
         step = f"{_said(change.from_position)} → {_said(change.to_position)}"
-        table.add_row(_minute(change.at), step, text(change.who), text(change.why), text(change.run_id or ""))
+        table.add_row(
+            _minute(change.at), step, text(change.who), text(change.why), text(_short(change.run_id or ""))
+        )
     return table
 
 
@@ -137,21 +140,30 @@ def show_history(history: History, *, as_json: bool) -> None:
 
 
 def _windows_table(windows: Sequence[PastWindow]) -> Table:
-    table = columns_table("when (UTC)", "run", "window", "rows", "poor", "verdict", "worst PSI", "failed by")
-    for column in (2, 3, 4):
+    names = ("window", "rows", "rejected", "fallback")
+    table = columns_table("when (UTC)", "run", *names, "verdict", "worst PSI", "failed by")
+    for column in (2, 3, 4, 5):
         table.columns[column].justify = "right"
+    for column in range(7):
+        table.columns[column].no_wrap = True
     for window in windows:
         table.add_row(
             _minute(window.recorded),
-            text(window.run_id),
+            text(_short(window.run_id)),
             f"{window.number:,}",
             f"{window.rows:,}",
-            f"{window.rejected + window.fallback:,}",
+            f"{window.rejected:,}",
+            f"{window.fallback:,}",
             _STATES.get(window.state, text(window.state)),
             _worst(window),
             text(window.reason),
         )
     return table
+
+
+def _short(run_id: str) -> str:
+    """An id that was drawn at random is told from others by its first digits."""
+    return run_id if len(run_id) <= _LONGEST_ID else f"{run_id[:12]}…"
 
 
 def _worst(window: PastWindow) -> str:

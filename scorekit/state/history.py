@@ -50,6 +50,11 @@ class PastVerdict:
     expected: float | None
     message: str
 
+    def __str__(self) -> str:
+        return (
+            f"{self.check} {self.column}: {self.message}" if self.column else f"{self.check}: {self.message}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PastWindow:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from scorekit.quality.stability import ColumnStability
 from scorekit.quality.switch import Position, SwitchState
-from scorekit.quality.verdict import Verdict
+from scorekit.quality.verdict import Finding, Verdict
 from scorekit.state.moments import read_moment
 
 FEATURE, SCORE = "feature", "score"
@@ -79,8 +79,16 @@ def window_row(verdict: Verdict) -> dict[str, Any]:
         "fallback": window.fallback,
         "state": verdict.state,
         "outcome": verdict.outcome,
-        "reason": "; ".join(found.message for found in verdict.reasons),
+        "reason": "; ".join(map(_said, verdict.reasons)),
     }
+
+
+def _said(found: Finding) -> str:
+    return (
+        f"{found.check} {found.column}: {found.message}"
+        if found.column
+        else f"{found.check}: {found.message}"
+    )
 
 
 def verdict_rows(verdict: Verdict) -> Iterator[dict[str, Any]]:

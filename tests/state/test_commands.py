@@ -200,9 +200,9 @@ def test_past_verdicts(state: str, command: Command) -> None:
         ledger.finish(run_, "degraded", 3000)
     shown = command("quality", "history", "-m", "bank", "--last", 2).out.splitlines()
     assert shown[0] == "bank: the switch is open"
-    assert [re.split(r"\s{2,}", line.strip())[1:5] for line in shown[2:]] == [
-        ["night", "1", "1,000", "2"],
-        ["night", "2", "1,000", "2"],
+    assert [re.split(r"\s{2,}", line.strip())[1:6] for line in shown[2:]] == [
+        ["night", "1", "1,000", "2", "0"],
+        ["night", "2", "1,000", "2", "0"],
     ]
     assert "alarm" in shown[2]
     assert "the scores have moved" in shown[2]
@@ -266,9 +266,7 @@ def test_a_window_that_failed(state: str, command: Command) -> None:
         ledger.finish(run_, "degraded", 100)
     level, line = plugin(command)
     assert level == "CRITICAL"
-    assert (
-        "bank: window 0 of run a/b failed: the scores have moved; run a/b was degraded; switch closed" in line
-    )
+    assert "bank: window 0 of run a/b failed: score.psi score: the scores have moved; run a/b was" in line
 
 
 @pytest.mark.parametrize(

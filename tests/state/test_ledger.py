@@ -102,7 +102,7 @@ def test_everything_that_was_judged_is_written_down(ledger: Ledger) -> None:
     (window,), (past,) = found.windows, found.runs
     assert (window.version, window.run_id, window.kind, window.number) == (7, "night", "batch", 3)
     assert (window.first_row, window.rows, window.rejected) == (300, 100, 2)
-    assert window.reason == "the scores have moved"
+    assert window.reason == "score.psi score: the scores have moved"
     assert window.counts == {
         ("feature", "age"): (31, 39, 30),
         ("feature", "score"): (1, 2, 3),
