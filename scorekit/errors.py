@@ -26,8 +26,12 @@ command line.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says when a disk or a quota is full, or a file as large as it may be."""
 
 
 class ScorekitError(Exception):

@@ -19,6 +19,9 @@ from scorekit.schema import Feature, Missing, number_of
 Cell = Callable[[Any], tuple[float, str | None]]
 """Decodes one parsed value: a number or code, and the flaw it has."""
 
+Parser = Callable[[Any], float | None]
+"""Reads a value that is there: a text without space around it, or anything else; None where it cannot."""
+
 _UNREADABLE = {"numeric": "not_a_number", "boolean": "not_a_boolean", "timestamp": "not_a_timestamp"}
 _MICROSECONDS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0}
 _DAY = 86_400_000_000.0
@@ -107,13 +110,13 @@ def _decode_texts(
             pass
         else:
             return []
-    cell = _CELLS[feature.kind]
+    parse = _PARSERS[feature.kind]
     bad: list[int] = []
     cache: dict[str | None, float] = {}
     for number, text in enumerate(array.to_pylist()):
         value = cache.get(text)
         if value is None:
-            decoded = cell(text, missing)
+            decoded = _decoded(parse, missing, text)
             if decoded is None:
                 bad.append(number)
                 decoded = math.nan
@@ -126,22 +129,29 @@ def _decode_texts(
 
 def number_cell(feature: Feature, missing: Missing) -> Cell:
     """What decodes one parsed value of a feature, as ``decode_number`` does a column."""
-    return partial(_cell, _CELLS[feature.kind], _UNREADABLE[feature.kind], missing)
+    return partial(_cell, _PARSERS[feature.kind], _UNREADABLE[feature.kind], missing)
 
 
-def _cell(
-    parse: Callable[[Any, Missing], float | None], flaw: str, missing: Missing, value: Any
-) -> tuple[float, str | None]:
-    decoded = parse(value, missing)
+def _cell(parse: Parser, flaw: str, missing: Missing, value: Any) -> tuple[float, str | None]:
+    decoded = _decoded(parse, missing, value)
     return (math.nan, flaw) if decoded is None else (decoded, None)
 
 
-def _number(value: Any, missing: Missing) -> float | None:
+def _decoded(parse: Parser, missing: Missing, value: Any) -> float | None:
+    """One value; NaN where it means "missing", None where it cannot be read."""
     if value is None:
         return math.nan
     if isinstance(value, str):
         text = value.strip()
-        return math.nan if text in missing.texts else number_of(text)
+        return math.nan if missing.means(text) else parse(text)
+    # a truth value is no number that means "missing"
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return math.nan if number and value in missing.numbers else parse(value)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        return number_of(value)
     try:
         return float(value)
     except OverflowError:
@@ -155,38 +165,22 @@ _TRUTH = {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "1": 1.0, "1.0": 1.0}
 _TRUTH |= {"false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0, "0": 0.0, "0.0": 0.0}
 
 
-def _boolean(value: Any, missing: Missing) -> float | None:
-    if value is None:
-        return math.nan
+def _boolean(value: Any) -> float | None:
     if isinstance(value, str):
-        text = value.strip()
-        return math.nan if missing.means(text) else _TRUTH.get(text.lower())
-    if _is_missing(value, missing):
-        return math.nan
-    number = _number(value, missing)
+        return _TRUTH.get(value.lower())
+    number = _number(value)
     if number is None or not (number in (0.0, 1.0) or math.isnan(number)):
         return None
     # of -0.0 that makes 0.0
     return number + 0.0
 
 
-def _is_missing(value: Any, missing: Missing) -> bool:
-    """Whether a number, which a truth value is not, means "missing"."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and bool(missing.numbers) and value in missing.numbers
-
-
-def _timestamp(value: Any, missing: Missing) -> float | None:
+def _timestamp(value: Any) -> float | None:
     import datetime as dt
 
-    if value is None:
-        return math.nan
     if isinstance(value, str):
-        text = value.strip()
-        if missing.means(text):
-            return math.nan
         try:
-            value = dt.datetime.fromisoformat(text)
+            value = dt.datetime.fromisoformat(value)
         except ValueError:
             return None
     if isinstance(value, dt.datetime):
@@ -194,8 +188,6 @@ def _timestamp(value: Any, missing: Missing) -> float | None:
         return float((aware - _EPOCH) // dt.timedelta(microseconds=1))
     if isinstance(value, dt.date):
         return (value.toordinal() - 719_163) * _DAY
-    if _is_missing(value, missing):
-        return math.nan
     return math.nan if isinstance(value, float) and math.isnan(value) else None
 
 
@@ -206,8 +198,4 @@ def _epoch() -> Any:
 
 
 _EPOCH = _epoch()
-_CELLS: dict[str, Callable[[Any, Missing], float | None]] = {
-    "numeric": _number,
-    "boolean": _boolean,
-    "timestamp": _timestamp,
-}
+_PARSERS: dict[str, Parser] = {"numeric": _number, "boolean": _boolean, "timestamp": _timestamp}

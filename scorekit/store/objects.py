@@ -11,7 +11,6 @@ Errors of obstore and of the disk are translated in one place, ``translated``.
 
 from __future__ import annotations
 
-import errno
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scorekit import s3
-from scorekit.errors import Unreachable
+from scorekit.errors import DISK_FULL, Unreachable
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -141,13 +140,10 @@ def translated(uri: str) -> Iterator[None]:
         raise unusable(uri, error) from None
 
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
 def unusable(uri: str, error: OSError) -> Unreachable:
     """What the disk says, as ours."""
     hint = "check the folder and its permissions, or name another with --store"
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         hint = "nothing was published: free some space, or name another with --store"
     return Unreachable(f"the store {uri} cannot be used: {error.strerror or error}", hint=hint)
 

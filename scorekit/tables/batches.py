@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import pyarrow as pa
 
 from scorekit.tables.sources import Source
+
+_Block = TypeVar("_Block")
 
 CHUNK_ROWS = 65_536
 """Rows in a batch at most, unless told otherwise."""
@@ -102,3 +104,27 @@ def skip(batch: Batch, rows: int) -> Batch | None:
         return None
     bad = tuple(one for one in batch.bad if one.row >= rows)
     return Batch(batch.rows.slice(surplus), rows, bad)
+
+
+def in_order(
+    blocks: Iterable[_Block],
+    read: Callable[[_Block, int], tuple[pa.RecordBatch, tuple[BadRecord, ...]]],
+    skip_rows: int,
+    chunk_rows: int,
+) -> Iterator[Batch]:
+    """Batches from row ``skip_rows`` on of blocks, which ``read`` reads given the number of the first row."""
+    row = 0
+    for block in blocks:
+        rows, bad = read(block, row)
+        batch = skip(Batch(rows, row, bad), skip_rows)
+        row += rows.num_rows
+        if batch is not None:
+            yield from cut(batch.rows, batch.first_row, batch.bad, chunk_rows)
+
+
+def one_batch(table: pa.Table) -> pa.RecordBatch:
+    """A table as one batch, also when it has no rows."""
+    batches = table.combine_chunks().to_batches()
+    if batches:
+        return batches[0]
+    return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in table.schema.types], schema=table.schema)

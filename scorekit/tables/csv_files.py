@@ -21,11 +21,11 @@ import pyarrow.csv as pacsv
 
 from scorekit.errors import FormatError
 from scorekit.tables.arrays import with_null_rows
-from scorekit.tables.batches import BadRecord, Batch, cut, skip
+from scorekit.tables.batches import BadRecord, Batch, in_order, one_batch
 from scorekit.tables.columns import refuse_duplicates, wanted_names
 from scorekit.tables.csv_records import Block, blocks, count_fields, count_lines, records
 from scorekit.tables.sources import Source
-from scorekit.tables.text_input import TextInput
+from scorekit.tables.text_input import TextInput, is_utf8
 
 DELIMITERS = ",;\t|"
 SAMPLE = 1 << 16
@@ -132,7 +132,7 @@ class CsvBlocks:
             How many records there are.
         """
         expected = len(self.names)
-        valid_text = _is_utf8(block.data)
+        valid_text = is_utf8(block.data)
         good: list[bytes] = []
         bad: list[Bad] = []
         number = -1
@@ -142,7 +142,7 @@ class CsvBlocks:
                 bad.append(Bad(number, record.line, record.code, record.message))
             elif b"\0" in data:
                 bad.append(Bad(number, record.line, "nul_byte", "holds a NUL byte"))
-            elif not valid_text and not _is_utf8(data):
+            elif not valid_text and not is_utf8(data):
                 bad.append(Bad(number, record.line, "not_utf8", "not UTF-8"))
             elif (found := count_fields(data, self._mark)) != expected:
                 message = f"expected {expected} fields, found {found}"
@@ -155,7 +155,7 @@ class CsvBlocks:
 
     def suspicious(self, block: Block) -> bool:
         """Whether a block must be walked, as far as can be told before parsing it."""
-        return not block.clean or b"\0" in block.data or not _is_utf8(block.data)
+        return not block.clean or b"\0" in block.data or not is_utf8(block.data)
 
     def parse(self, data: bytes, convert: pacsv.ConvertOptions) -> pa.Table:
         """Parse whole records.
@@ -179,16 +179,6 @@ class CsvBlocks:
     def close(self) -> None:
         """Let go of the file."""
         self._text.close()
-
-
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _detect(sample: str) -> str:
@@ -250,13 +240,7 @@ class CsvReader:
 
     def batches(self, *, skip_rows: int = 0) -> Iterator[Batch]:
         """Batches from row ``skip_rows`` on."""
-        row = 0
-        for block in self._file:
-            rows, bad = self._block(block, row)
-            batch = skip(Batch(rows, row, bad), skip_rows)
-            row += rows.num_rows
-            if batch is not None:
-                yield from cut(batch.rows, batch.first_row, batch.bad, self._chunk_rows)
+        return in_order(self._file, self._block, skip_rows, self._chunk_rows)
 
     def _block(self, block: Block, row: int) -> tuple[pa.RecordBatch, tuple[BadRecord, ...]]:
         if not self._file.suspicious(block):
@@ -275,7 +259,7 @@ class CsvReader:
         tries = 0
         while True:
             try:
-                return _one_batch(self._file.parse(data, self._convert())).select(self._wanted)
+                return one_batch(self._file.parse(data, self._convert())).select(self._wanted)
             except pa.ArrowInvalid as error:
                 if not self._give_up_type(str(error)):
                     return None
@@ -307,10 +291,3 @@ class CsvReader:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
-
-
-def _one_batch(table: pa.Table) -> pa.RecordBatch:
-    batches = table.combine_chunks().to_batches()
-    if batches:
-        return batches[0]
-    return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in table.schema.types], schema=table.schema)

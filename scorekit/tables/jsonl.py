@@ -26,11 +26,11 @@ from scorekit.errors import SchemaError
 from scorekit.tables import json_records
 from scorekit.tables.absent import Unsure, lacking, with_absent
 from scorekit.tables.arrays import with_null_rows
-from scorekit.tables.batches import BadRecord, Batch, cut, skip
+from scorekit.tables.batches import BadRecord, Batch, in_order, one_batch
 from scorekit.tables.columns import wanted_names
 from scorekit.tables.json_records import Integer, Line, Number, is_int64
 from scorekit.tables.sources import STDIN, Source
-from scorekit.tables.text_input import TextInput
+from scorekit.tables.text_input import TextInput, is_utf8
 
 BLOCK = 8 << 20
 LINE_LIMIT = 64 << 20
@@ -71,7 +71,7 @@ class JsonBlock:
         last = np.where(returned, raw[ends - 2], last) if returned.any() else last
         if not ((raw[ends + 1] == _OPEN).all() and (last == _CLOSE).all()):
             return False
-        return not _may_be_deep(raw, ends) and _is_utf8(data) and not self._odd_literals()
+        return not _may_be_deep(raw, ends) and is_utf8(data) and not self._odd_literals()
 
     def _odd_literals(self) -> bool:
         """Whether infinity or NaN may be spelled as only pyarrow takes it."""
@@ -87,16 +87,6 @@ def _may_be_deep(raw: NDArray[np.uint8], ends: NDArray[np.int64]) -> bool:
         return False
     lines = np.searchsorted(ends, np.flatnonzero(opened))
     return bool(np.bincount(lines).max() > most)
-
-
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def json_blocks(source: Source, text: TextInput) -> Iterator[JsonBlock]:
@@ -202,13 +192,7 @@ class JsonReader:
 
     def batches(self, *, skip_rows: int = 0) -> Iterator[Batch]:
         """Batches from row ``skip_rows`` on."""
-        row = 0
-        for block in self._all_blocks():
-            rows, bad = self._block(block, row)
-            batch = skip(Batch(rows, row, bad), skip_rows)
-            row += rows.num_rows
-            if batch is not None:
-                yield from cut(batch.rows, batch.first_row, batch.bad, self._chunk_rows)
+        return in_order(self._all_blocks(), self._block, skip_rows, self._chunk_rows)
 
     def _all_blocks(self) -> Iterator[JsonBlock]:
         yield self._first
@@ -224,7 +208,7 @@ class JsonReader:
         if not block.plain(lines):
             return None
         try:
-            rows = _one_batch(parse(block.data, self._plan))
+            rows = one_batch(parse(block.data, self._plan))
             holed = [name for name in self._wanted if rows.column(name).null_count]
             return with_absent(rows, lacking(block.data, holed)) if rows.num_rows == lines else None
         except (pa.ArrowInvalid, Unsure):
@@ -298,10 +282,6 @@ def _lacked(objects: Sequence[Line], names: Sequence[str]) -> dict[str, NDArray[
     """Which objects lack which keys, as ``absent.lacking`` says it of lines."""
     found = {name: np.array([name not in (line.value or ()) for line in objects]) for name in names}
     return {name: lacks for name, lacks in found.items() if lacks.any()}
-
-
-def _one_batch(table: pa.Table) -> pa.RecordBatch:
-    return table.combine_chunks().to_batches()[0]
 
 
 # What the first lines say ---------------------------------------------------------------

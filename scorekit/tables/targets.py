@@ -19,12 +19,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from scorekit.errors import ScorekitError, Unreachable, UsageError
+from scorekit.errors import DISK_FULL, ScorekitError, Unreachable, UsageError
 from scorekit.tables import remote
 
 STDOUT = "-"
 _BUFFER = 1 << 20
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -189,7 +188,7 @@ def explained(target: str) -> Iterator[None]:
 
 def _explanation(target: str, error: OSError) -> ScorekitError:
     name = "<stdout>" if target == STDOUT else target
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return Unreachable(
             f"{name}: no space left while writing; nothing was published",
             hint="free some space, or write elsewhere",

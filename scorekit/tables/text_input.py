@@ -91,3 +91,14 @@ class TextInput:
     def close(self) -> None:
         """Let go of the file."""
         self._raw.close()
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are UTF-8 text."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

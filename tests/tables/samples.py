@@ -17,10 +17,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, settings
 
 from scorekit.engine.columns import Columns, Decoder
 from scorekit.schema import UNSEEN, Schema
 from scorekit.tables import BadRecord, Source, csv_files, csv_records, find, jsonl, open_table
+
+quick = settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 ENDINGS = ("csv", "tsv", "jsonl", "parquet", "arrow")
 Row = dict[str, Any]
@@ -67,6 +74,15 @@ def score_input(path: Path, schema: Schema, *, skip_rows: int = 0, **options: An
         tuple(batch.first_row for batch in batches),
         max(sizes, default=0),
     )
+
+
+def score_bytes(path: Path, data: bytes, *, schema: Schema, block: int | None = None, **options: Any) -> Read:
+    """What scoring reads of a file with this content, in blocks of so many bytes."""
+    path.write_bytes(data)
+    with pytest.MonkeyPatch.context() as patch:
+        if block is not None:
+            small_blocks(patch, block)
+        return score_input(path, schema, **options)
 
 
 def _joined(decoder: Decoder, parts: Sequence[Columns]) -> Columns:

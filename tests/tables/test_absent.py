@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scorekit import load
@@ -15,7 +15,7 @@ from scorekit.engine.columns import Decoder
 from scorekit.schema import Feature, Schema
 from scorekit.tables import jsonl
 from tests.conftest import Bank
-from tests.tables.samples import score_input, small_blocks
+from tests.tables.samples import quick, score_input, small_blocks
 
 NAMES = ("n", 'a "b"', "ü", "t")
 SCHEMA = Schema(
@@ -39,7 +39,7 @@ OBJECTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@quick
 @given(
     objects=st.lists(OBJECTS, min_size=1, max_size=12),
     needed=st.sampled_from([("n",), ("n", "ü"), NAMES]),

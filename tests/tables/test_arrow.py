@@ -12,19 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scorekit.errors import FormatError, SchemaError
 from scorekit.tables import arrow, open_output, open_table
 from scorekit.tables.mapped import Mapped
-from tests.tables.samples import damaged, mixed_rows, source
-
-quick = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+from tests.tables.samples import damaged, mixed_rows, quick, source
 
 
 def written(rows: pa.Table, *, stream: bool, most: int = 25, **options: Any) -> bytes:

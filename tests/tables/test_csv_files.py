@@ -6,18 +6,19 @@ import csv
 import gzip
 import io
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scorekit.errors import DataError, FormatError, SchemaError
 from scorekit.schema import Feature, Schema
 from scorekit.tables import csv_files, open_table
-from tests.tables.samples import Read, described, most_memory, score_input, small_blocks, source
+from tests.tables.samples import Read, described, most_memory, quick, score_bytes, small_blocks, source
 
 SCHEMA = Schema(
     features=(
@@ -28,20 +29,10 @@ SCHEMA = Schema(
     na_values=("NA",),
 )
 HEADER = b"n,c,t\n"
-quick = settings(
-    max_examples=80,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 
-def read(path: Path, data: bytes, *, block: int | None = None, **options: Any) -> Read:
-    """What scoring reads of a file with this content."""
-    path.write_bytes(data)
-    with pytest.MonkeyPatch.context() as patch:
-        if block is not None:
-            small_blocks(patch, block)
-        return score_input(path, SCHEMA, **options)
+read = partial(score_bytes, schema=SCHEMA)
+"""What scoring reads of a file with this content."""
 
 
 def strings(path: Path, data: bytes, **options: Any) -> tuple[tuple[str, ...], list[list[str | None]]]:

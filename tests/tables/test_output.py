@@ -18,20 +18,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scorekit.errors import SchemaError, ScorekitError, UsageError
 from scorekit.tables import open_output, open_table
-from tests.tables.samples import source
+from tests.tables.samples import quick, source
 
 ENDINGS = ["parquet", "arrow", "csv", "tsv", "jsonl", "csv.gz", "tsv.gz", "jsonl.gz"]
 ROWS = pa.record_batch({"id": ["a", 'quo"te', None], "score": [0.1, None, 1e-300]})
-quick = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 
 def write(target: Path, *batches: pa.RecordBatch, **options: Any) -> Path:

@@ -15,20 +15,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scorekit.engine.columns import Decoder
 from scorekit.errors import FormatError, SchemaError
 from scorekit.schema import Feature, Schema
 from scorekit.tables import CHUNK_ROWS, open_output, open_table
-from tests.tables.samples import damaged, mixed_rows, score_input, source
+from tests.tables.samples import damaged, mixed_rows, quick, score_input, source
 
-quick = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 NAMES = [
     "a",
     "a.b",

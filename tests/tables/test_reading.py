@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scorekit.engine.columns import Decoder
 from scorekit.schema import Feature, Schema
 from scorekit.tables import open_table
-from tests.tables.samples import ENDINGS, Row, described, score_input, small_blocks, source, write
+from tests.tables.samples import ENDINGS, Row, described, quick, score_input, small_blocks, source, write
 
 TYPES = {
     "amount": pa.float64(),
@@ -88,11 +88,6 @@ ROWS = st.lists(
     ),
     min_size=1,
     max_size=12,
-)
-quick = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -15,20 +15,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scorekit.errors import DataError, FormatError, SchemaError
 from scorekit.tables import DEFAULT_NA_VALUES, csv_files
 from scorekit.tables.training import read_tables
-from tests.tables.samples import Row, csv_bytes, json_bytes, small_blocks, source, write
+from tests.tables.samples import Row, csv_bytes, json_bytes, quick, small_blocks, source, write
 
 NA = DEFAULT_NA_VALUES
-quick = settings(
-    max_examples=80,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 
 def read(*paths: Path, na_values: Sequence[str] = NA, block: int | None = None) -> pa.Table:
