@@ -60,6 +60,19 @@ def _beside(store_uri: str) -> Sqlite:
     scheme, separator, rest = store_uri.partition("://")
     if not separator or scheme == "file":
         return Sqlite(Path(rest if separator else store_uri) / FOLDER / FILE)
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     mark = hashlib.sha256(store_uri.rstrip("/").encode()).hexdigest()[:16]
-    return Sqlite(Path(home) / "scorekit" / mark / FILE, parents=True)
+    return Sqlite(_home() / "scorekit" / mark / FILE, parents=True)
+
+
+def _home() -> Path:
+    """The user's own folder for state, as the XDG base directories have it."""
+    given = os.environ.get("XDG_STATE_HOME")
+    if given:
+        return Path(given)
+    try:
+        return Path.home() / ".local" / "state"
+    except RuntimeError:
+        raise UsageError(
+            "there is no home folder to keep the state of a bucket in",
+            hint="set SCOREKIT_DATABASE_URL, or XDG_STATE_HOME",
+        ) from None

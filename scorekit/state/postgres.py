@@ -68,7 +68,7 @@ class Postgres(Database):
     def begin(self, *, writes: bool) -> str:
         """Within limits of time, which hold for the transaction: a pooler shares the session."""
         limit = int(database.PATIENCE * 1000)
-        begin = "BEGIN" if writes else "BEGIN READ ONLY"
+        begin = f"BEGIN ISOLATION LEVEL READ COMMITTED{'' if writes else ' READ ONLY'}"
         return f"{begin}; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {2 * limit}"
 
     def connect(self, *, autocommit: bool = True) -> Connection:

@@ -50,6 +50,7 @@ class Sqlite(Database):
 
     def __init__(self, path: Path, *, parents: bool = False) -> None:
         self.path = path
+        self._file = path.absolute()
         self._parents = parents
         self._opened: tuple[int, int] | None = None
 
@@ -74,7 +75,7 @@ class Sqlite(Database):
         """
         with self.translated():
             connection = sqlite3.connect(
-                f"file:{quote(os.fsencode(self.path))}?mode=rw",
+                f"file:{quote(os.fsencode(self._file))}?mode=rw",
                 uri=True,
                 timeout=database.PATIENCE,
                 isolation_level=None,
@@ -87,7 +88,7 @@ class Sqlite(Database):
 
     def begun(self) -> bool:
         """Whether there is a file."""
-        return self.path.exists()
+        return self._file.exists()
 
     def create(self) -> None:
         """Make the file where there is none yet, ready for readers beside a writer.
@@ -98,7 +99,7 @@ class Sqlite(Database):
             If it cannot be made.
         """
         with self._translated_disk(), self.translated():
-            connection = sqlite3.connect(self.path, timeout=database.PATIENCE, isolation_level=None)
+            connection = sqlite3.connect(self._file, timeout=database.PATIENCE, isolation_level=None)
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
             finally:
@@ -114,8 +115,8 @@ class Sqlite(Database):
             If the folder cannot be made or written to, or another process does not come to an end.
         """
         with self._translated_disk():
-            self.path.parent.mkdir(parents=self._parents, exist_ok=True)
-            held = os.open(f"{self.path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._file.parent.mkdir(parents=self._parents, exist_ok=True)
+            held = os.open(f"{self._file}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             self._wait_for(held)
             yield
@@ -193,7 +194,7 @@ class Sqlite(Database):
 
     def _identity(self) -> tuple[int, int] | None:
         try:
-            found = self.path.stat()
+            found = self._file.stat()
         except OSError:
             return None
         return found.st_dev, found.st_ino
