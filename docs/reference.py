@@ -82,6 +82,17 @@ def flaws() -> str:
     return _table(("code", "meaning", "the row is"), rows)
 
 
+def checks() -> str:
+    """Every check of a window: its id, what it looks at, what it does unless the policy says otherwise."""
+    from scorekit.quality.checks import CHECKS
+
+    rows = [
+        (f"`{check.id}`", (type(check).__doc__ or "").splitlines()[0].rstrip("."), f"`{check.action}`")
+        for check in CHECKS
+    ]
+    return _table(("check", "looks at", "unless told otherwise"), rows)
+
+
 def lowered() -> str:
     """Every class of scikit-learn that has a compiled form."""
     parts = []
