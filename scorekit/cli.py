@@ -376,7 +376,7 @@ def _unexpected(error: Exception) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         return UsageError.exit_code
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        usage = UsageError(error.format_message(), hint=_usage_hint(error))
+        usage = UsageError(_usage_text(error), hint=_usage_hint(error))
         return _failed(usage)
     _trace(error)
     bug = ScorekitError(
@@ -387,6 +387,16 @@ def _unexpected(error: Exception) -> int:
     return bug.exit_code
 
 
+def _usage_text(error: Any) -> str:
+    option, cause = getattr(error, "param", None), error.__cause__
+    if option is not None and hasattr(cause, "errors"):
+        from scorekit.wording import wrong_with
+
+        return f"{max(option.opts, key=len)}: {wrong_with(cause.errors()[0])}"
+    text: str = error.format_message()
+    return text
+
+
 def _usage_hint(error: Any) -> str | None:
     ctx, option = getattr(error, "ctx", None), getattr(error, "param", None)
     if ctx is None:
@@ -394,6 +404,8 @@ def _usage_hint(error: Any) -> str | None:
     source = ctx.get_parameter_source(option.name) if option is not None else None
     if source is not None and source.name == "DEFAULT_MAP":
         return f"it stands in {_place_of(ctx, option)}"
+    if option is not None and source is not None and source.name == "ENVIRONMENT":
+        return f"it comes from {option.envvar}"
     return f"{ctx.command_path} --help"
 
 

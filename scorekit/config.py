@@ -22,6 +22,7 @@ from typing import Any
 
 from scorekit.errors import UsageError
 from scorekit.known_options import OPTIONS, Kind
+from scorekit.nearest import nearest
 
 DEFAULT_FILE = "scorekit.toml"
 ENVIRONMENT_PREFIX = "SCOREKIT_"
@@ -116,12 +117,10 @@ class Settings:
         name = _option(path[-1])
         if name in known:
             return
-        import difflib
-
-        near = difflib.get_close_matches(name, known, n=1)
+        near = nearest(name, known)
         raise UsageError(
             f"{self.place(*path)}: no such setting: {path[-1]}",
-            hint=f"did you mean {near[0]}?" if near else None,
+            hint=f"did you mean {near}?" if near else None,
         )
 
     def _check_no_table(self, tables: Collection[str], key: str) -> None:

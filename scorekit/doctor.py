@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import platform
@@ -13,6 +12,7 @@ from typing import Literal
 
 from scorekit import __version__, config
 from scorekit.errors import ScorekitError
+from scorekit.nearest import nearest
 from scorekit.store.versions import DEFAULT_STORE, Store
 
 _NEW_MODEL = "new"
@@ -176,6 +176,6 @@ def _environment(settings: config.Settings) -> Iterator[Finding]:
         if name in known and name.startswith(config.ENVIRONMENT_PREFIX):
             yield Finding("setting", name, "set (environment)")
         elif name.startswith(config.ENVIRONMENT_PREFIX):
-            near = difflib.get_close_matches(name, known, n=1)
-            advice = f"did you mean {near[0]}?" if near else None
+            near = nearest(name, known)
+            advice = f"did you mean {near}?" if near else None
             yield Finding("setting", name, "set (environment), and nothing reads it", "bad", advice)

@@ -22,6 +22,7 @@ OPTIONS: Mapping[str, Mapping[str, Kind]] = {
         "cv": "a whole number",
         "drop": "a list of texts",
         "estimator": "a text",
+        "format": "a text",
         "holdout": "a number",
         "id-column": "a list of texts",
         "jobs": "a whole number",

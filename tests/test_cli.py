@@ -230,3 +230,28 @@ def test_an_option_is_of_one_kind_in_all_commands_of_a_group(group: str) -> None
     kinds = [cli.kinds(load_command(name, entry)) for name, entry in GROUPS[group][2].items()]
     for options in kinds:
         assert options.items() <= OPTIONS[group].items()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ("score x --threads many", "--threads: takes a whole number, not 'many'"),
+        ("score x --threads 0", "--threads: has to be at least 1, not '0'"),
+        ("score x --chunk-rows 9999999", "--chunk-rows: has to be at most 1048576, not '9999999'"),
+        ("train x --holdout half", "--holdout: takes a number, not 'half'"),
+        ("train x --task guess", "--task: 'guess' is not one of 'auto', 'classification', 'regression'."),
+    ],
+)
+def test_a_wrong_value_is_said_in_words_of_ours(
+    args: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(args.split()) == 2
+    assert capsys.readouterr().err == f"error: {message}\nhint: scorekit {args.split()[0]} --help\n"
+
+
+def test_a_wrong_value_of_the_environment_is_named_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCOREKIT_THREADS", "many")
+    assert run(["score", "x"]) == 2
+    assert capsys.readouterr().err.endswith("\nhint: it comes from SCOREKIT_THREADS\n")

@@ -16,6 +16,8 @@ LAYERS: dict[str, float] = {
     "schema": 0,
     "config": 0,
     "known_options": 0,
+    "nearest": 0,
+    "wording": 0,
     "progress": 0,
     "s3": 0,
     "formats": 0,

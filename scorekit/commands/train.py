@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from scorekit.commands.options import ByOption, JsonOption, StoreOption, given_store, who
+from scorekit.commands.options import ByOption, FormatOption, JsonOption, StoreOption, given_store, who
 
 _MODEL, _COLUMNS, _MEASURE, _VERSION = "What is trained", "Columns", "How it is measured", "The version"
 
@@ -97,6 +97,7 @@ def train(
             "--na-values", metavar="TEXT", help="Text that means missing.", rich_help_panel=_COLUMNS
         ),
     ] = None,
+    file_format: FormatOption = None,
     holdout: Annotated[
         float | None,
         typer.Option(
@@ -158,6 +159,7 @@ def train(
         "weight_column": weight_column,
         "time_column": time_column,
         "na_values": tuple(na_values or ()),
+        "format": file_format,
         "holdout": holdout,
         "cv": cv,
         "seed": seed,

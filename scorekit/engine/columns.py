@@ -24,6 +24,7 @@ from scorekit.engine.categories import Coder, Texts, text_or_none, texts_of
 from scorekit.engine.flaws import Flaw
 from scorekit.engine.numbers import decode_number, drop, number_cell
 from scorekit.errors import SchemaError
+from scorekit.nearest import nearest
 from scorekit.schema import ABSENT, UNSEEN, Schema
 
 _EXACT = 1 << 53
@@ -253,12 +254,9 @@ def _marked(marks: pa.Array) -> NDArray[np.int64]:
 
 def missing_columns(missing: Sequence[str], present: Sequence[str]) -> SchemaError:
     """Error for columns the model needs and the data lacks, with the nearest names."""
-    import difflib
-
     shown = ", ".join(repr(name) for name in missing[:5])
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-    folded = {name.casefold(): name for name in present}
-    near = difflib.get_close_matches(missing[0].casefold(), list(folded), n=1)
-    hint = f"the data has {folded[near[0]]!r}; was it renamed?" if near else None
+    near = nearest(missing[0], present)
+    hint = f"the data has {near!r}; was it renamed?" if near else None
     noun = "column" if len(missing) == 1 else "columns"
     return SchemaError(f"the data lacks the {noun} {shown}{more}", hint=hint, code="missing_column")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from scorekit import tables
 from scorekit.engine.columns import Columns, Decoder, missing_columns
 from scorekit.errors import DataError, SchemaError, UsageError
+from scorekit.nearest import nearest
 from scorekit.schema import Feature, Schema
 from scorekit.store.manifest import CarriedColumn, DataFile
 from scorekit.tables.training import read_tables
@@ -85,7 +85,7 @@ def read_dataset(inputs: Sequence[str], recipe: Recipe) -> Dataset:
     UsageError
         If the recipe uses a column for two things.
     """
-    sources = tables.find(inputs)
+    sources = tables.find(inputs, format=recipe.format)
     na_values = tuple(recipe.na_values if recipe.na_values is not None else tables.DEFAULT_NA_VALUES)
     files = tuple(_data_file(source) for source in sources)
     table = read_tables(sources, na_values=na_values).unify_dictionaries()
@@ -158,11 +158,11 @@ def _check_columns(table: pa.Table, recipe: Recipe) -> None:
         twice = next(name for name in names if names.count(name) > 1)
         raise SchemaError(f"column {twice!r} stands {names.count(twice)} times in the data")
     if recipe.target not in names:
-        near = difflib.get_close_matches(recipe.target, names, n=1)
+        near = nearest(recipe.target, names)
         shown = ", ".join(repr(name) for name in names[:10]) + (", …" if len(names) > 10 else "")
         raise SchemaError(
             f"the data has no column {recipe.target!r} to be the target",
-            hint=f"did you mean {near[0]!r}?" if near else f"it has {shown}",
+            hint=f"did you mean {near!r}?" if near else f"it has {shown}",
             code="missing_column",
         )
     named = _named(recipe)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
 from scorekit.errors import UsageError
+from scorekit.nearest import nearest
 from scorekit.schema import Schema
 from scorekit.store.manifest import Task
 from scorekit.training.preprocess import categorical_positions, family, make_preprocessing
@@ -87,9 +87,9 @@ def _class(named: str, task: Task) -> type:
             )
         return _import(path)
     if "." not in named:
-        near = difflib.get_close_matches(named, ESTIMATORS, n=1)
+        near = nearest(named, ESTIMATORS)
         known = ", ".join(ESTIMATORS)
-        meant = f"did you mean {near[0]}? " if near else ""
+        meant = f"did you mean {near}? " if near else ""
         raise UsageError(
             f"no such estimator: {named}",
             hint=f"{meant}known: {known}, or an import path such as sklearn.svm.SVC",
@@ -106,10 +106,10 @@ def _import(path: str) -> type:
         raise UsageError(f"no such estimator: {path} ({error})", hint="is the package installed?") from None
     cls = getattr(module, name, None)
     if cls is None:
-        near = difflib.get_close_matches(name, dir(module), n=1)
+        near = nearest(name, dir(module))
         raise UsageError(
             f"no such estimator: {module_name} has no {name}",
-            hint=f"did you mean {module_name}.{near[0]}?" if near else None,
+            hint=f"did you mean {module_name}.{near}?" if near else None,
         )
     if not (isinstance(cls, type) and hasattr(cls, "fit") and hasattr(cls, "get_params")):
         raise UsageError(f"{path} is no scikit-learn estimator", hint="give a class with fit and predict")
@@ -210,9 +210,9 @@ def addressed(estimator: Any, params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unknown(name: str, final: str, own: Iterable[str], everything: Iterable[str]) -> UsageError:
     known = sorted(own)
-    near = difflib.get_close_matches(name, [*known, *everything], n=1, cutoff=0.6)
+    near = nearest(name, [*known, *everything])
     shown = ", ".join(known[:_MOST_LISTED]) + (", …" if len(known) > _MOST_LISTED else "")
-    meant = f"did you mean {near[0]}? " if near else ""
+    meant = f"did you mean {near}? " if near else ""
     return UsageError(f"{final} has no parameter {name}", hint=f"{meant}known: {shown}")
 
 

@@ -8,7 +8,6 @@ can be scored where the modules are not.
 
 from __future__ import annotations
 
-import difflib
 import sys
 import traceback
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from scorekit.errors import UsageError
+from scorekit.nearest import nearest
 from scorekit.training import own_modules
 from scorekit.training.own_modules import Recorded
 from scorekit.training.recipe import FactorySource
@@ -57,10 +57,10 @@ def read_factory(pipeline: str, source: FactorySource | None = None) -> tuple[An
         factory = getattr(module, name, None)
         if not callable(factory):
             public = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
-            near = difflib.get_close_matches(name, public, n=1)
+            near = nearest(name, public)
             raise UsageError(
                 f"{pipeline}: module {module_name} has no function {name}",
-                hint=f"did you mean {module_name}:{near[0]}?" if near else None,
+                hint=f"did you mean {module_name}:{near}?" if near else None,
             )
         estimator = _call(factory, recorded, pipeline)
     if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
@@ -83,10 +83,10 @@ def _read(module_name: str, pipeline: str) -> FactorySource:
             main = own_modules.read(module_name, path)
             beside = own_modules.read_beside(main)
             return FactorySource(**main.model_dump(), beside=beside)
-    near = difflib.get_close_matches(module_name, [path.stem for path in Path().glob("*.py")], n=1)
+    near = nearest(module_name, [path.stem for path in Path().glob("*.py")])
     raise UsageError(
         f"{pipeline}: no {base}.py in the working directory",
-        hint=f"did you mean {near[0]}?" if near else "run it where the module is",
+        hint=f"did you mean {near}?" if near else "run it where the module is",
     )
 
 

@@ -6,16 +6,17 @@ whose search is done: training by it uses what was chosen and searches no more.
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from scorekit.errors import UsageError
+from scorekit.nearest import nearest
 from scorekit.store.manifest import Label
+from scorekit.wording import wrong_with
 
 DEFAULT_ESTIMATOR = "boosting"
 DEFAULT_HOLDOUT = 0.2
@@ -120,6 +121,8 @@ class Recipe(_Part):
     weight_column, time_column : str or None
     na_values : tuple of str or None
         Strings that mean missing; None means the usual ones.
+    format : str or None
+        Format of the data files; None means what their endings say.
     holdout : float or None
         Share of rows kept back, between 0 and 1.
     cv : int
@@ -142,6 +145,7 @@ class Recipe(_Part):
     weight_column: str | None = None
     time_column: str | None = None
     na_values: tuple[str, ...] | None = None
+    format: str | None = None
     holdout: float | None = Field(default=None, gt=0, lt=1)
     cv: int = Field(default=5, ge=0)
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -235,13 +239,36 @@ def _validated(kind: type[_Kind], content: Mapping[str, Any], source: str) -> _K
         return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(place, kind.model_fields, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(kind.model_fields)}"
-            raise UsageError(f"{source}no such setting: {place}", hint=hint) from None
-        said = first["msg"].removeprefix("Value error, ")
+            *tables, name = map(str, first["loc"])
+            known = _fields(kind, tables)
+            near = nearest(name, known)
+            hint = f"did you mean {near}?" if near else f"known: {', '.join(known)}"
+            raise UsageError(f"{source}no such setting: {'.'.join([*tables, name])}", hint=hint) from None
+        place = ".".join(_written(first, content))
+        said = wrong_with(first)
         raise UsageError(f"{source}{place}: {said}" if place else f"{source}{said}") from None
+
+
+def _fields(kind: type[BaseModel], tables: Iterable[str]) -> list[str]:
+    """Names that a table of a recipe may hold."""
+    parts: dict[str, type[BaseModel]] = {"search": Search, "source": FactorySource}
+    for name in tables:
+        kind = parts.get(name, kind)
+    return list(kind.model_fields)
+
+
+def _written(error: Mapping[str, Any], content: Any) -> Iterator[str]:
+    """The place of an error as far as it stands in the file; pydantic adds what it tried to read."""
+    path = list(error["loc"])
+    if error["type"] == "missing":
+        yield from map(str, path)
+        return
+    for part in path:
+        if not (isinstance(content, Mapping) and part in content):
+            return
+        content = content[part]
+        yield str(part)
 
 
 def parse_params(given: Iterable[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scorekit.errors import UsageError
+from scorekit.nearest import nearest
 from scorekit.progress import Progress
 from scorekit.training.environment import limited_threads, shared
 from scorekit.training.estimators import addressed
@@ -108,10 +109,8 @@ def _scorer(search: Search, task: Task, positive: Any) -> Any:
         usual = "neg_log_loss" if task.method == "predict_proba" else "accuracy"
     name = search.scoring or usual
     if name not in get_scorer_names():
-        import difflib
-
-        near = difflib.get_close_matches(name, get_scorer_names(), n=1)
-        raise UsageError(f"no such scoring: {name}", hint=f"did you mean {near[0]}?" if near else None)
+        near = nearest(name, get_scorer_names())
+        raise UsageError(f"no such scoring: {name}", hint=f"did you mean {near}?" if near else None)
     scorer = get_scorer(name)
     # scikit-learn's scorers take 1 for the positive class unless they are told otherwise, for which
     # there is no public way

@@ -72,6 +72,18 @@ def test_the_card_says_how_to_score_with_this_very_version(
     assert "with tall:2 " in capsys.readouterr().err
 
 
+def test_a_format_that_no_ending_says_is_given_and_remembered(
+    rows: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = rows.rename("rows.dat")
+    assert train(rows) == 2
+    assert "name the format with --format" in capsys.readouterr().err
+    assert train(rows, "--format", "csv") == 0
+    assert run(["reproduce", "tall"]) == 0
+    assert train(rows, "--format", "cvs") == 2
+    assert "no table format is called 'cvs'" in capsys.readouterr().err
+
+
 # Logs --------------------------------------------------------------------------------
 
 

@@ -103,6 +103,7 @@ def test_columns_with_another_use_are_no_features() -> None:
     ("columns", "given", "kind", "message", "hint"),
     [
         ({}, {"target": "targt"}, SchemaError, "no column 'targt' to be the target", "'target'"),
+        ({}, {"target": "TARGET"}, SchemaError, "no column 'TARGET' to be the target", "mean 'target'"),
         ({}, {"target": "zzz"}, SchemaError, "no column 'zzz'", "it has 'number', 'letter', 'target'"),
         ({}, {"id_columns": ("lettre",)}, SchemaError, "lacks the column 'lettre'", "'letter'"),
         ({}, {"drop": ("x", "y")}, SchemaError, "lacks the columns 'x', 'y'", None),
