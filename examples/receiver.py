@@ -14,7 +14,7 @@ from pathlib import Path
 class Receiver(BaseHTTPRequestHandler):
     """Takes alerts."""
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_POST(self) -> None:
         """Print an alert."""
         alert = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         column = f" of {alert['column']}" if alert.get("column") else ""

@@ -69,6 +69,9 @@ GROUPS: dict[str, tuple[str, str, dict[str, Entry]]] = {
             "check": Entry("quality:check", "Judge DATA as one window; publish and record nothing."),
             "init": Entry("quality:init", "Write a first policy for MODEL, made from its baseline."),
             "history": Entry("quality_history:history", "Show past verdicts of a model, newest last."),
+            "report": Entry(
+                "quality:report", "Write a report on the last window of a model and those before."
+            ),
             "baseline": Entry("quality:baseline", "Publish MODEL again with a baseline made of DATA."),
         },
     ),

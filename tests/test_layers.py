@@ -43,6 +43,7 @@ LAYERS: dict[str, float] = {
     "doctor": 3,
     "policy_template": 3,
     "baselines": 3,
+    "reporting": 3,
     "terminal": 4,
     "commands": 5,
     "cli": 6,

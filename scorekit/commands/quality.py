@@ -19,6 +19,7 @@ from scorekit.commands.options import (
     policy_of,
     who,
 )
+from scorekit.commands.switch import NameOption
 from scorekit.errors import QualityError
 
 RowsArgument = Annotated[
@@ -93,6 +94,36 @@ def init(
         return
     write_policy(output, text, force=force)
     terminal.show(f"wrote {output}; it is used by every command that runs in its folder")
+
+
+def report(
+    ctx: typer.Context,
+    *,
+    model: NameOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where it goes, or -. Default: NAME.report.html."),
+    ] = None,
+    last: Annotated[int, typer.Option("--last", min=1, help="Windows of the history.")] = 60,
+    policy: PolicyOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Write a report on the last window of a model and those before.
+
+    One HTML file that loads nothing and runs no script: verdict, PSI of every column
+    bin by bin, PSI over time, missing and unseen values, fallback and switch.
+    """
+    from scorekit import reporting
+    from scorekit.tables.parts import publish_bytes
+    from scorekit.terminal import terminal
+
+    name, page = reporting.make_report(model, store=store, policy=policy_of(ctx, policy), last=last)
+    if str(output) == "-":
+        terminal.answer_file(page)
+        return
+    target = str(output or f"{name}.report.html")
+    publish_bytes(target, page.encode())
+    terminal.show(f"wrote {target}: {len(page) / 1000:,.0f} kB")
 
 
 def baseline(

@@ -309,7 +309,8 @@ class BinCounter:
     def bins_of(self, values: Any) -> NDArray[np.int64]:
         """Number of the bin of each value, shape (n_rows,)."""
         places = values + 2 if self._edges is None else np.searchsorted(self._edges, values, side="left")
-        return self._slots[places]
+        bins: NDArray[np.int64] = self._slots[places]
+        return bins
 
     def count_with_range(self, values: Any) -> tuple[NDArray[np.int64], int]:
         """Rows in each bin, and finite ones outside the range of training, which are in a bin too."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
 
 from scorekit.errors import UsageError
 from scorekit.quality.checks import BY_ID, CHECKS, Check, Evidence
 from scorekit.quality.counting import ColumnCounts, Counter
 from scorekit.quality.settings import QualitySettings
 from scorekit.quality.stability import ColumnStability, compare
-from scorekit.quality.verdict import SEVERITY, Action, Finding, Verdict
+from scorekit.quality.verdict import SEVERITY, Action, Finding, Outcome, Verdict
 from scorekit.quality.window import Window
 
 ENTRY_POINTS = "scorekit.checks"
@@ -88,7 +87,7 @@ class Judge:
         return named or self.settings.checks.get(check.id, check.action)
 
 
-def _outcome(findings: Sequence[Finding]) -> Literal["pass", "window", "fail"]:
+def _outcome(findings: Sequence[Finding]) -> Outcome:
     actions = {found.action for found in findings if found.bad}
     return "fail" if "fail" in actions else "window" if "window" in actions else "pass"
 

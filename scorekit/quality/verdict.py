@@ -18,6 +18,9 @@ Action = Literal["ignore", "warn", "row", "window", "fail"]
 """What a check that is not good does: nothing, say so, reject or replace the row, fail the window,
 or stop the run."""
 
+Outcome = Literal["pass", "window", "fail"]
+"""Whether a window failed, by a check whose action is ``window`` or ``fail``."""
+
 OnFail = Literal["warn", "fallback", "fail"]
 """What a failed window does: it is published all the same, replaced, or kept back."""
 
@@ -73,7 +76,7 @@ class Verdict:
     """
 
     state: State
-    outcome: Literal["pass", "window", "fail"]
+    outcome: Outcome
     findings: tuple[Finding, ...]
     features: tuple[ColumnStability, ...]
     scores: tuple[ColumnStability, ...]

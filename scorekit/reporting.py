@@ -1,0 +1,178 @@
+"""The report on a model: its last window held against the baseline, and those that came before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import cast
+
+import numpy as np
+
+from scorekit import switches
+from scorekit.errors import ModelError, ModelNotFound, NothingToDo
+from scorekit.model import Model, load
+from scorekit.policy import Policy
+from scorekit.quality.baseline import MISSING, UNSEEN, Baseline, Bins
+from scorekit.quality.report import report_html
+from scorekit.quality.report_data import ColumnPoint, ReportData, SwitchEvent, WindowPoint
+from scorekit.quality.stability import compare
+from scorekit.quality.verdict import Finding, Outcome, State, Verdict
+from scorekit.quality.window import Window
+from scorekit.state.history import History, PastVerdict, PastWindow
+
+WINDOWS = 60
+"""Shown at most."""
+
+CONSEQUENCES = {
+    "published": "The model's scores were published.",
+    "degraded": "The fallback's scores were published in place of the model's.",
+    "quarantined": "Nothing was published: the scores are in quarantine.",
+    "failed": "The run ended with an error, nothing was published.",
+    "running": "",
+}
+BASELINES = {
+    "out_of_fold": "the rows it was trained on, scored by models that had not seen them",
+    "in_sample": "the rows it was trained on, scored by the model itself",
+    "data": "later rows that were chosen as its baseline",
+}
+
+
+def make_report(
+    model: str | None, *, store: str | None = None, policy: Policy | None = None, last: int = WINDOWS
+) -> tuple[str, str]:
+    """The name of a model, and the report on it as one HTML file.
+
+    Parameters
+    ----------
+    model : str or None
+        Its name; None while the store holds one model.
+    store : str, optional
+    policy : Policy, optional
+        Its thresholds are those of the pictures.
+    last : int
+        Windows of the history.
+
+    Raises
+    ------
+    NothingToDo
+        If no window of it was judged yet.
+    """
+    history = switches.history(model, last=last, store=store)
+    if not history.windows:
+        raise NothingToDo(
+            f"no window of {history.model} was judged yet", hint=f"scorekit score ROWS -m {history.model}"
+        )
+    return history.model, report_html(_data(history, store, policy or Policy()))
+
+
+def _data(history: History, store: str | None, policy: Policy) -> ReportData:
+    newest = history.windows[-1]
+    model = load(f"{history.model}:{newest.version}", store=store)
+
+    @cache
+    def baseline_of(version: int) -> Baseline | None:
+        return _baseline(history.model, version, store)
+
+    return ReportData(
+        model=history.model,
+        version=newest.version,
+        digest=model.manifest.digest,
+        made=datetime.now(UTC),
+        verdict=_verdict(newest, model, policy),
+        judged=f"run {newest.run_id}",
+        consequence=_consequence(history, newest),
+        baseline=BASELINES[model.baseline.kind] if model.baseline else "nothing: it has no baseline",
+        thresholds=policy.quality.thresholds,
+        windows=tuple(_point(window, baseline_of(window.version)) for window in history.windows),
+        switch=history.switch.position,
+        switch_events=tuple(
+            SwitchEvent(change.at, change.who, change.from_position, change.to_position, change.why)
+            for change in history.audit
+        ),
+    )
+
+
+def _baseline(name: str, version: int, store: str | None) -> Baseline | None:
+    """The baseline of a version; none of one that is gone or cannot be read any more."""
+    try:
+        return load(f"{name}:{version}", store=store, allow_mismatch=True).baseline
+    except (ModelNotFound, ModelError):
+        return None
+
+
+def _consequence(history: History, window: PastWindow) -> str:
+    run = next((run for run in reversed(history.runs) if run.run_id == window.run_id), None)
+    return CONSEQUENCES[run.outcome] if run else ""
+
+
+def _verdict(window: PastWindow, model: Model, policy: Policy) -> Verdict:
+    """The verdict as it was written down, with the counts it was made of."""
+    baseline, limits = model.baseline, policy.quality.thresholds
+    features = _columns(baseline.features if baseline else (), "feature", window)
+    scores = _columns(baseline.scores if baseline else (), "score", window)
+    return Verdict(
+        state=cast("State", window.state),
+        outcome=cast("Outcome", window.outcome),
+        findings=tuple(map(_finding, window.verdicts)),
+        features=compare([bins for bins, _ in features], [counts for _, counts in features], limits),
+        scores=compare([bins for bins, _ in scores], [counts for _, counts in scores], limits),
+        window=Window(rows=window.rows, rejected=window.rejected, fallback=window.fallback),
+    )
+
+
+def _columns(
+    columns: Sequence[Bins], kind: str, window: PastWindow
+) -> list[tuple[Bins, np.ndarray[tuple[int], np.dtype[np.int64]]]]:
+    found = []
+    for bins in columns:
+        counts = window.counts.get((kind, bins.name), ())
+        if len(counts) == len(bins.labels):
+            found.append((bins, np.array(counts, dtype=np.int64)))
+    return found
+
+
+def _finding(past: PastVerdict) -> Finding:
+    state = cast("State", past.state)
+    return Finding(past.check, state, past.message, past.column, past.value, past.expected)
+
+
+def _point(window: PastWindow, baseline: Baseline | None) -> WindowPoint:
+    psi = {(said.check, said.column): said for said in window.verdicts}
+    columns: dict[str, dict[str, ColumnPoint]] = {"feature": {}, "score": {}}
+    for (kind, name), counts in window.counts.items():
+        said = psi.get(("column.psi" if kind == "feature" else "score.psi", name))
+        columns[kind][name] = _column_point(said, _bins(baseline, kind, name), counts)
+    return WindowPoint(
+        at=window.recorded,
+        rows=window.rows,
+        state=cast("State", window.state),
+        failed=window.outcome != "pass",
+        rejected=window.rejected,
+        fallback=window.fallback,
+        features=columns["feature"],
+        scores=columns["score"],
+    )
+
+
+def _bins(baseline: Baseline | None, kind: str, name: str) -> Bins | None:
+    if baseline is None:
+        return None
+    columns = baseline.features if kind == "feature" else baseline.scores
+    return next((bins for bins in columns if bins.name == name), None)
+
+
+def _column_point(said: PastVerdict | None, bins: Bins | None, counts: Sequence[int]) -> ColumnPoint:
+    return ColumnPoint(
+        psi=said.value if said else None,
+        state=cast("State", said.state) if said else "insufficient",
+        missing=_share(bins, counts, MISSING),
+        unseen=_share(bins, counts, UNSEEN),
+    )
+
+
+def _share(bins: Bins | None, counts: Sequence[int], label: str) -> float | None:
+    place = bins.bin(label) if bins is not None else None
+    if place is None or place >= len(counts) or not sum(counts):
+        return None
+    return counts[place] / sum(counts)
