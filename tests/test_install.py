@@ -65,5 +65,6 @@ def test_a_wheel_trains_and_scores_in_an_empty_environment(compiler: bool, tmp_p
     scores = pq.read_table(tmp_path / "rows.scores.parquet")
     assert scores.num_rows == rows.num_rows
     assert scores["score"].null_count == 0
+    assert "at revision" in scorekit("db", "upgrade")
     shown = scorekit("models", "show", "bank", "--json")
     assert f'"engine": "{"compiled" if compiler else "reference"}"' in shown.replace('":"', '": "')
