@@ -14,6 +14,11 @@ __all__ = ["Model", "__version__", "load"]
 __version__ = "0.1.0"
 
 
+def __dir__() -> list[str]:
+    """Also what is not imported yet."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Import NumPy and pyarrow only for those who score; ``scorekit --help`` needs neither."""
     if name in ("Model", "load"):

@@ -145,7 +145,16 @@ def _command(name: str, function: Any) -> Any:
         if option.startswith("--"):
             # by the option's name; Click would take the parameter's, such as as_json
             parameter.envvar = config.variable_of(option[2:])
+            if parameter.multiple:
+                _let_repeat(parameter)
     return command
+
+
+def _let_repeat(option: Any) -> None:
+    """Say of an option that it may be repeated, and split its variable as a list."""
+    if "May be repeated" not in option.help:
+        option.help = f"{option.help} May be repeated."
+    option.split_envvar_value = lambda value: config.split_list(value, option.envvar)
 
 
 def _configure(ctx: typer.Context, value: Path | None) -> Path | None:

@@ -174,6 +174,35 @@ def variable_of(option: str) -> str:
     return ENVIRONMENT_PREFIX + option.replace("-", "_").upper()
 
 
+def split_list(value: str, variable: str) -> list[str]:
+    """A variable that holds several texts: a JSON list, or words with blanks between them.
+
+    Raises
+    ------
+    UsageError
+        If it begins like a JSON list and is none of texts.
+
+    Examples
+    --------
+    >>> split_list("age job", "X"), split_list('["last contact", "age"]', "X")
+    (['age', 'job'], ['last contact', 'age'])
+    """
+    if not value.lstrip().startswith("["):
+        return value.split()
+    import json
+
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if not _fits(found, "a list of texts"):
+        raise UsageError(
+            f"{variable} begins with a bracket and is no JSON list of texts",
+            hint=f"""write {variable}='["last contact", "age"]', or words with blanks between them""",
+        )
+    return list(found)
+
+
 def known_variables() -> frozenset[str]:
     """Every variable of ours that something reads."""
     return frozenset(VARIABLES) | {variable_of(option) for options in OPTIONS.values() for option in options}

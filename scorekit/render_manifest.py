@@ -35,7 +35,8 @@ def task(manifest: Manifest, why: str = "") -> str:
 def rows(manifest: Manifest) -> str:
     """How many rows it was trained and measured on."""
     described = manifest.training
-    learned = f"{described.rows:,} to learn from, {described.columns:,} features"
+    features = "1 feature" if described.columns == 1 else f"{described.columns:,} features"
+    learned = f"{described.rows:,} to learn from, {features}"
     return f"{learned}, {described.holdout_rows:,} kept back" if described.holdout_rows else learned
 
 

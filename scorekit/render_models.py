@@ -294,7 +294,7 @@ def _inputs(manifest: Manifest) -> list[RenderableType]:
 
 
 def show_checked(checked: Checked, *, as_json: bool) -> None:
-    """Show what holds and what does not on stdout."""
+    """Show what holds and what does not on stdout; what holds is left out when quiet."""
     if as_json:
         versions = [_verification_json(version) for version in checked.versions]
         ok = not checked.problems
@@ -303,7 +303,8 @@ def show_checked(checked: Checked, *, as_json: bool) -> None:
         )
         return
     for version in checked.versions:
-        terminal.answer(*_verification(version))
+        if not (terminal.quiet and version.ok):
+            terminal.answer(*_verification(version))
     for problem in checked.aliases:
         terminal.answer(f"[red]broken[/]  {text(problem)}")
 

@@ -14,6 +14,7 @@ import pytest
 from scorekit import cli, config, errors
 from scorekit.cli import COMMANDS, GROUPS, Entry, load_command, run
 from scorekit.known_options import OPTIONS
+from tests.conftest import Bank
 
 ENTRIES = [(name, entry) for name, entry in COMMANDS.items()] + [
     (f"{group} {name}", entry) for group, (_, _, entries) in GROUPS.items() for name, entry in entries.items()
@@ -255,3 +256,48 @@ def test_a_wrong_value_of_the_environment_is_named_with_its_variable(
     monkeypatch.setenv("SCOREKIT_THREADS", "many")
     assert run(["score", "x"]) == 2
     assert capsys.readouterr().err.endswith("\nhint: it comes from SCOREKIT_THREADS\n")
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES)
+def test_an_option_that_may_be_repeated_says_so(name: str, entry: Entry) -> None:
+    kinds = cli.kinds(load_command(name, entry))
+    for parameter in load_command(name, entry).params:
+        option = max(parameter.opts, key=len).removeprefix("--")
+        if option in kinds:
+            repeated = parameter.help.count("May be repeated.")
+            assert repeated == (kinds[option] == "a list of texts"), f"{name} --{option}"
+
+
+def columns_without_scores(
+    value: str, bank: Bank, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
+    """Exit code, head and errors of scores that carry the columns a variable names."""
+    monkeypatch.setenv("SCOREKIT_PASSTHROUGH", value)
+    rows = "last contact," + ",".join(bank.new.column_names) + "\n1,"
+    Path("rows.csv").write_text(
+        rows + ",".join(str(value) for value in bank.new.to_pylist()[0].values()) + "\n"
+    )
+    code = run(["score", "rows.csv", "-o", "-", "--store", str(bank.store)])
+    out, err = capsys.readouterr()
+    return code, out.partition(',"score')[0], err
+
+
+def test_a_list_in_the_environment_is_words_or_json(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fixtures = (bank, monkeypatch, capsys)
+    assert columns_without_scores("age job", *fixtures)[:2] == (0, '"age","job"')
+    assert columns_without_scores('["last contact", "age"]', *fixtures)[:2] == (0, '"last contact","age"')
+    for wrong in ('["last contact"', "[1]"):
+        code, _, err = columns_without_scores(wrong, *fixtures)
+        assert code == 2
+        assert "error: SCOREKIT_PASSTHROUGH begins with a bracket and is no JSON list of texts" in err
+
+
+def test_what_the_package_offers_can_be_listed() -> None:
+    program = "import sys, scorekit; print(*dir(scorekit)); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    names, modules = (line.split() for line in done.stdout.splitlines())
+    assert {"load", "Model", "__version__"} <= set(names)
+    assert "numpy" not in modules, "nothing is imported for it"

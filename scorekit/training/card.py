@@ -57,7 +57,8 @@ def _model(manifest: Manifest) -> str:
 
 def _data(manifest: Manifest) -> str:
     training = manifest.training
-    lines = [f"{training.rows:,} rows and {training.columns:,} features"]
+    features = "1 feature" if training.columns == 1 else f"{training.columns:,} features"
+    lines = [f"{training.rows:,} rows and {features}"]
     if training.holdout_rows:
         lines[0] += f", and {training.holdout_rows:,} rows kept back"
     lines[0] += "."

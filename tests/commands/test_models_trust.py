@@ -44,6 +44,14 @@ def test_a_flipped_byte_is_found_and_its_file_named(store: Path, models: Models,
     assert models("verify", "bank:2").code == 0
 
 
+def test_what_holds_is_not_said_when_quiet(store: Path) -> None:
+    assert scorekit("models", "verify", "--quiet", store=store).stdout == ""
+    flip(store / "bank/1/card.md")
+    said = scorekit("models", "verify", "--quiet", store=store)
+    (line,) = said.stdout.splitlines()
+    assert line.startswith("broken  bank:1: ")
+
+
 def test_a_check_that_failed_leaves_by_4_with_its_findings_on_stdout(store: Path) -> None:
     flip(store / "bank/1/estimator.joblib")
     flip(store / "bank/2/card.md")

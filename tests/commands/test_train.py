@@ -84,6 +84,12 @@ def test_a_format_that_no_ending_says_is_given_and_remembered(
     assert "no table format is called 'cvs'" in capsys.readouterr().err
 
 
+def test_one_of_a_thing_is_not_said_as_many(rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(rows) == 0
+    assert "  rows      18 to learn from, 1 feature\n" in capsys.readouterr().err
+    assert "18 rows and 1 feature.\n" in Path("models/tall/1/card.md").read_text()
+
+
 # Logs --------------------------------------------------------------------------------
 
 
