@@ -140,23 +140,21 @@ def show_history(history: History, *, as_json: bool) -> None:
 
 
 def _windows_table(windows: Sequence[PastWindow]) -> Table:
-    names = ("window", "rows", "rejected", "fallback")
-    table = columns_table("when (UTC)", "run", *names, "verdict", "worst PSI", "failed by")
-    for column in (2, 3, 4, 5):
+    table = columns_table("when (UTC)", "run", "rows", "poor", "verdict", "worst PSI", "failed by")
+    for column in (2, 3):
         table.columns[column].justify = "right"
-    for column in range(7):
+    for column in range(6):
         table.columns[column].no_wrap = True
     for window in windows:
+        number = f" #{window.number}" if window.number else ""
         table.add_row(
             _minute(window.recorded),
-            text(_short(window.run_id)),
-            f"{window.number:,}",
+            text(_short(window.run_id) + number),
             f"{window.rows:,}",
-            f"{window.rejected:,}",
-            f"{window.fallback:,}",
+            f"{window.poor:,}",
             _STATES.get(window.state, text(window.state)),
             _worst(window),
-            text(window.reason),
+            text(window.reason.partition(":")[0]),
         )
     return table
 

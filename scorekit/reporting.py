@@ -14,6 +14,7 @@ from scorekit.errors import ModelError, ModelNotFound, NothingToDo
 from scorekit.model import Model, load
 from scorekit.policy import Policy
 from scorekit.quality.baseline import MISSING, UNSEEN, Baseline, Bins
+from scorekit.quality.checks import BY_ID
 from scorekit.quality.report import report_html
 from scorekit.quality.report_data import ColumnPoint, ReportData, SwitchEvent, WindowPoint
 from scorekit.quality.stability import compare
@@ -114,7 +115,7 @@ def _verdict(window: PastWindow, model: Model, policy: Policy) -> Verdict:
     return Verdict(
         state=cast("State", window.state),
         outcome=cast("Outcome", window.outcome),
-        findings=tuple(map(_finding, window.verdicts)),
+        findings=tuple(_finding(past, policy) for past in window.verdicts),
         features=compare([bins for bins, _ in features], [counts for _, counts in features], limits),
         scores=compare([bins for bins, _ in scores], [counts for _, counts in scores], limits),
         window=Window(rows=window.rows, rejected=window.rejected, fallback=window.fallback),
@@ -132,9 +133,14 @@ def _columns(
     return found
 
 
-def _finding(past: PastVerdict) -> Finding:
+def _finding(past: PastVerdict, policy: Policy) -> Finding:
+    """A finding as it was written down; what it does, as the policy has it now."""
+    settings = policy.quality
+    own = settings.columns.get(past.column)
+    usual = BY_ID[past.check].action if past.check in BY_ID else "warn"
+    action = (own.checks.get(past.check) if own else None) or settings.checks.get(past.check, usual)
     state = cast("State", past.state)
-    return Finding(past.check, state, past.message, past.column, past.value, past.expected)
+    return Finding(past.check, state, past.message, past.column, past.value, past.expected, action)
 
 
 def _point(window: PastWindow, baseline: Baseline | None) -> WindowPoint:

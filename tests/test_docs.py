@@ -13,9 +13,16 @@ from types import ModuleType
 import pytest
 
 import scorekit
+from scorekit import config
 from scorekit.cli import COMMANDS, GROUPS
+from scorekit.engine.columns import Decoder
+from scorekit.errors import UsageError
+from scorekit.model import load
+from scorekit.policy import Policy, read_policy
+from scorekit.quality.expressions import parse
 from scorekit.training.factory import read_factory
 from scorekit.training.recipe import make_recipe, read_search
+from tests.conftest import Bank
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -115,3 +122,32 @@ def test_examples_in_docstrings(name: str) -> None:
 
 def test_there_are_examples_in_docstrings() -> None:
     assert sum(doctest.testmod(import_module(name)).attempted for name in MODULES) > 10
+
+
+def test_every_policy_of_the_document_is_one(tmp_path: Path) -> None:
+    """What stands in the document is read as a policy, and all of it together is one too."""
+    blocks = re.findall(
+        r"^```toml\n(.*?)^```$", (ROOT / "docs/quality.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert len(blocks) == 5
+    for number, block in enumerate(blocks):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(block)
+        settings = config.load(file)
+        settings.check()
+        assert read_policy(settings) != Policy(path=file)
+    file.write_text("[quality]\non_fale = 1\n")
+    with pytest.raises(UsageError, match=":2: no such setting"):
+        read_policy(config.load(file))
+
+
+def test_the_expressions_of_the_document_answer(bank: Bank, tmp_path: Path) -> None:
+    text = (ROOT / "docs/quality.md").read_text()
+    expressions = re.findall(r'expression = "([^"]+)"', text)
+    assert len(expressions) == 2
+    schema = load("bank", store=str(bank.store)).manifest.inputs
+    decoder = Decoder(schema)
+    columns = decoder.batch(bank.new.to_batches()[0])
+    for expression in expressions:
+        found = parse(expression, schema).evaluate(columns.numeric, columns.codes)
+        assert ((found > 0) & (found < 1)).all()

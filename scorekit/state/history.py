@@ -89,6 +89,11 @@ class PastWindow:
     verdicts: tuple[PastVerdict, ...]
     counts: Mapping[tuple[str, str], tuple[int, ...]]
 
+    @property
+    def poor(self) -> int:
+        """Rows that count as poor scores: all of a window that failed."""
+        return self.rows if self.outcome != "pass" else self.rejected + self.fallback
+
     def psi(self) -> dict[str, float]:
         """Adjusted PSI of each feature that has one."""
         return {
