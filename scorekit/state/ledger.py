@@ -131,6 +131,10 @@ class Ledger:
         """Write something beside the ledger, in one transaction; ``work`` may be done twice."""
         return self._write(work)
 
+    def hold(self, cursor: Cursor, model: str) -> None:
+        """Let nobody else write of a model until the end of the transaction."""
+        self._hold_switch(cursor, model)
+
     def __enter__(self) -> Self:
         return self
 

@@ -91,6 +91,8 @@ class Outbox:
         say = self._ledger.database.execute
 
         def work(cursor: Cursor) -> tuple[Alert, ...]:
+            # what was told is read and written by one process at a time, or several tell the same
+            self._ledger.hold(cursor, model)
             say(cursor, statements.READ_ALERT_STATES, {"model": model})
             previous = [_state(row) for row in cursor.fetchall()]
             cool_down = self._settings.cool_down

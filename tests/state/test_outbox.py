@@ -1,0 +1,132 @@
+"""The outbox: what is told is told once, whoever writes and sends, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from pydantic import TypeAdapter
+
+from scorekit.alerts import AlertSettings
+from scorekit.quality.verdict import Finding
+from scorekit.state import moments
+from scorekit.state import outbox as outbox_module
+from scorekit.state.ledger import Ledger
+from scorekit.state.outbox import FIRST_WAIT, Outbox
+from tests.alerts.servers import receiver
+
+BAD = Finding("score.psi", "alarm", "the scores have moved", column="score", value=0.4, expected=0.25)
+GOOD = Finding("score.psi", "ok", "the scores have not moved", column="score")
+
+
+def settings(*urls: str, cool_down: str = "6h") -> AlertSettings:
+    channels = [{"kind": "webhook", "name": f"hook {place}", "url": url} for place, url in enumerate(urls)]
+    return TypeAdapter(AlertSettings).validate_python({"cool_down": cool_down, "channels": channels})
+
+
+def together(url: str, count: int, work: Callable[[Ledger], None]) -> None:
+    """Let several do the same at the same moment, each with a connection of its own."""
+    start = threading.Barrier(count)
+    failures: list[BaseException] = []
+
+    def one() -> None:
+        try:
+            with Ledger.open(url=url) as ledger:
+                start.wait(30)
+                work(ledger)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_what_several_find_at_once_is_told_once(migrated: str) -> None:
+    for number in range(5):
+        told: list[object] = []
+        together(
+            migrated,
+            4,
+            lambda ledger, model=f"bank-{number}", told=told: told.extend(
+                Outbox(ledger, settings("http://127.0.0.1:1/")).write(model, [BAD])
+            ),
+        )
+        assert len(told) == 1
+
+
+def test_what_is_due_is_sent_once_however_many_send(migrated: str) -> None:
+    with receiver() as one, receiver() as other:
+        told = settings(one.url, other.url)
+        with Ledger.open(url=migrated) as ledger:
+            for number in range(10):
+                Outbox(ledger, told).write(f"bank-{number}", [BAD])
+        together(migrated, 4, lambda ledger: Outbox(ledger, told).send() and None)
+        for seen in (one, other):
+            models = [body["model"] for _, _, body in seen.requests]
+            assert sorted(models) == [f"bank-{number}" for number in range(10)]
+
+
+def test_a_channel_that_is_down_keeps_nobody_else_waiting(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver(status=500) as broken, receiver() as well:
+        told = Outbox(ledger, settings(broken.url, well.url))
+        told.write("bank", [BAD])
+        told.write("other", [BAD])
+        sent = told.send()
+        assert (sent.sent, len(sent.failures), len(broken.requests)) == (2, 1, 1)
+        assert told.send().sent == 0
+        assert len(broken.requests) == 2, "the second alert was not tried yet, the first one waits"
+    with receiver() as mended:
+        told = Outbox(ledger, settings(mended.url, well.url))
+        assert told.send().sent == 0
+        later = moments.now() + FIRST_WAIT * 2
+        monkeypatch.setattr(outbox_module, "now", lambda: later)
+        assert told.send().sent == 2
+        assert {body["model"] for _, _, body in mended.requests} == {"bank", "other"}
+
+
+def test_it_fires_once_then_resolves(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiver() as seen:
+        told = Outbox(ledger, settings(seen.url))
+        for findings in ([BAD], [BAD], [GOOD], [GOOD]):
+            told.write("bank", findings, {"run_id": "night"})
+            told.send()
+    bodies = [body for _, _, body in seen.requests]
+    assert [body["status"] for body in bodies] == ["firing", "resolved"]
+    assert bodies[0]["details"]["run_id"] == "night"
+    assert bodies[0]["details"]["value"] == 0.4
+    assert bodies[0]["fingerprint"] == bodies[1]["fingerprint"]
+
+
+def test_a_sender_that_died_on_the_way_leaves_the_alert_to_others(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver() as seen:
+        told = Outbox(ledger, settings(seen.url))
+        told.write("bank", [BAD])
+        (delivery,) = told._due()
+        assert told._claim(delivery)
+        assert not told._claim(delivery)
+        assert told.send().sent == 0
+        later = moments.now() + FIRST_WAIT * 2
+        monkeypatch.setattr(outbox_module, "now", lambda: later)
+        assert told.send().sent == 1
+    assert len(seen.requests) == 1
+
+
+def test_a_clock_that_goes_backwards_loses_no_alert(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = [datetime(2030, 1, 1, tzinfo=moments.now().tzinfo) - timedelta(days=each) for each in range(4)]
+    with receiver() as seen:
+        told = Outbox(ledger, settings(seen.url))
+        for at, findings in zip(times, ([BAD], [GOOD], [BAD], [GOOD]), strict=True):
+            monkeypatch.setattr(outbox_module, "now", lambda at=at: at)
+            told.write("bank", findings)
+            told.send()
+    assert [body["status"] for _, _, body in seen.requests] == ["firing", "resolved"] * 2
