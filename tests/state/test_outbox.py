@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
@@ -76,13 +77,15 @@ def test_a_channel_that_is_down_keeps_nobody_else_waiting(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with receiver(status=500) as broken, receiver() as well:
-        told = Outbox(ledger, settings(broken.url, well.url))
+        told = Outbox(ledger, settings(f"{broken.url}/SECRET", well.url))
         told.write("bank", [BAD])
         told.write("other", [BAD])
         sent = told.send()
         assert (sent.sent, len(sent.failures), len(broken.requests)) == (2, 1, 1)
         assert told.send().sent == 0
         assert len(broken.requests) == 2, "the second alert was not tried yet, the first one waits"
+        assert len(errors(ledger)) == 2
+        assert all("500" in error and "SECRET" not in error for error in errors(ledger))
     with receiver() as mended:
         told = Outbox(ledger, settings(mended.url, well.url))
         assert told.send().sent == 0
@@ -92,12 +95,25 @@ def test_a_channel_that_is_down_keeps_nobody_else_waiting(
         assert {body["model"] for _, _, body in mended.requests} == {"bank", "other"}
 
 
+def errors(ledger: Ledger) -> list[str]:
+    """What stands of deliveries that failed."""
+
+    def work(cursor: Any) -> list[str]:
+        cursor.execute("SELECT last_error FROM scorekit_deliveries WHERE last_error IS NOT NULL")
+        return [row[0] for row in cursor.fetchall()]
+
+    return ledger.read(work)
+
+
 def test_it_fires_once_then_resolves(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver() as seen:
         told = Outbox(ledger, settings(seen.url))
         for findings in ([BAD], [BAD], [GOOD], [GOOD]):
             told.write("bank", findings, {"run_id": "night"})
             told.send()
+        later = moments.now() + timedelta(days=1)
+        monkeypatch.setattr(outbox_module, "now", lambda: later)
+        assert told.send().sent == 0
     bodies = [body for _, _, body in seen.requests]
     assert [body["status"] for body in bodies] == ["firing", "resolved"]
     assert bodies[0]["details"]["run_id"] == "night"
