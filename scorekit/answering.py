@@ -79,6 +79,15 @@ class Answering:
         ladder = self._ladder if not self._versions else self._with_versions(batch)
         return ladder.answer(columns.numeric, columns.codes, rows, self._bad_columns, flawed)
 
+    @property
+    def can_answer(self) -> bool:
+        """Whether there is a rung whose columns are all sound."""
+        versions = {place: scorer.manifest.inputs.names for place, scorer in self._versions.items()}
+        return any(
+            self._bad_columns.isdisjoint(versions.get(place, rung.columns))
+            for place, rung in enumerate(self._ladder.rungs)
+        )
+
     def _with_versions(self, batch: Rows) -> Ladder:
         rungs: list[Answerer] = list(self._ladder.rungs)
         for place, scorer in self._versions.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from scorekit.errors import QualityError, ScorekitError, SwitchOpen
+from scorekit.errors import QualityError, ScorekitError, SwitchOpen, Unreachable
 from scorekit.fallbacks import answering_of
 from scorekit.model import Model
 from scorekit.policy import Policy
@@ -96,20 +96,31 @@ class Gate:
         self.scorer = self._scorer(counter, self._answering)
         self._record = Record(ledger, manifest, policy, kind=kind, output=output) if ledger else None
 
-    @property
-    def may_withhold(self) -> bool:
-        """Whether a window may turn out not to be published as the model scored it."""
+    def may_withhold(self, *, with_ids: bool) -> bool:
+        """Whether a window may turn out not to be published as the model scored it.
+
+        Parameters
+        ----------
+        with_ids : bool
+            Whether its rows have ids, which may stand twice.
+        """
         settings, switch = self.policy.quality, self.policy.switch
         rows = settings.rows
         return (
             self.on_fail != "warn"
             or "fail" in settings.checks.values()
+            or (with_ids and "input.duplicates" not in settings.checks)
             or any("fail" in column.checks.values() for column in settings.columns.values())
             or any(
                 limit is not None
                 for limit in (rows.least, rows.most, switch.poor, switch.total, switch.windows)
             )
         )
+
+    def decisive(self) -> dict[str, str]:
+        """What changes the bytes of an output, and how its rows are counted."""
+        policy = self.policy
+        return {"policy": repr((self.on_fail, policy.quality, policy.fallback, policy.switch))}
 
     def begin(self, run_id: str) -> None:
         """Keep a record of what follows as of a run; one that was begun goes on.
@@ -147,17 +158,31 @@ class Gate:
             Of the same rows.
         """
         verdict = self.judge(window)
-        switch = self._record.window(number, verdict, poor) if self._record is not None else None
+        try:
+            switch = self._record.window(number, verdict, poor) if self._record is not None else None
+        except Unreachable as unreachable:
+            # a switch that cannot be read counts as open
+            return Decision(verdict, "withhold", refusal=unreachable)
         refusal = self._refused_by_switch(switch) or self._refused_by_quality(verdict)
         if refusal is not None:
             return Decision(verdict, "withhold", switch, refusal)
-        replaced = verdict.failed and self.on_fail == "fallback"
-        return Decision(verdict, "replace" if replaced else "publish", switch)
+        return Decision(verdict, "replace" if self._replaces(verdict) else "publish", switch)
+
+    def _replaces(self, verdict: Verdict) -> bool:
+        return verdict.outcome == "window" and self.on_fail == "fallback"
 
     def _refused_by_quality(self, verdict: Verdict) -> QualityError | None:
-        if not verdict.failed or (verdict.outcome == "window" and self.on_fail != "fail"):
+        if not verdict.failed or (verdict.outcome == "window" and self.on_fail == "warn"):
             return None
-        return QualityError(f"the quality gate failed: {said(verdict)}", hint=self._report_hint())
+        failed = f"the quality gate failed: {said(verdict)}"
+        if not self._replaces(verdict):
+            return QualityError(failed, hint=self._report_hint())
+        if self._standing_in(verdict).can_answer:
+            return None
+        return QualityError(
+            f"{failed}; and every rung of the fallback uses a column whose check failed",
+            hint="end the ladder with { mean = true } or { null = true }",
+        )
 
     def _refused_by_switch(self, switch: SwitchState | None) -> SwitchOpen | None:
         if switch is None or switch.position == "closed":
@@ -171,9 +196,12 @@ class Gate:
 
     def replacing(self, verdict: Verdict) -> Scorer:
         """What scores a failed window anew: the fallback answers every row, by columns that are sound."""
+        return self._scorer(None, self._standing_in(verdict))
+
+    def _standing_in(self, verdict: Verdict) -> Answering:
         assert self._answering is not None  # noqa: S101 - a policy that replaces has a fallback
-        bad = frozenset(found.column for found in verdict.findings if found.state == "alarm")
-        return self._scorer(None, self._answering.for_window(bad))
+        bad = (found.column for found in verdict.findings if found.state in ("alarm", "unknown"))
+        return self._answering.for_window(frozenset(bad))
 
     def _scorer(self, counter: Counter | None, answering: Answering | None) -> Scorer:
         model = self.model
@@ -184,8 +212,13 @@ class Gate:
     def _report_hint(self) -> str:
         return f"see `scorekit quality history -m {self.model.manifest.name}`"
 
-    def check_switch(self) -> None:
+    def check_switch(self, *, now: bool = False) -> None:
         """Refuse to go on while the switch is not closed.
+
+        Parameters
+        ----------
+        now : bool
+            Read it, however late it was read before.
 
         Raises
         ------
@@ -193,7 +226,9 @@ class Gate:
         Unreachable
             If the state cannot be read: it counts as open.
         """
-        refusal = self._refused_by_switch(self._record.switch()) if self._record is not None else None
+        if self._record is None:
+            return
+        refusal = self._refused_by_switch(self._record.switch(now=now))
         if refusal is not None:
             raise refusal
 

@@ -79,25 +79,27 @@ class Record:
         """
         assert self._run is not None  # noqa: S101 - begun before anything is scored
         outcome = WindowOutcome.of(poor, failed=verdict.failed)
+        asked = time.monotonic()
         recorded = self._ledger.record(self._run, number, number * _APART, verdict, outcome, self._rules)
-        self._switch, self._read_at = recorded.state, time.monotonic()
+        self._switch, self._read_at = recorded.state, asked
         if self._outbox is not None:
             findings = (*verdict.findings, switch_finding(recorded.state, recorded.reason))
             about = {"version": self._manifest.version, "run_id": self._run.run_id}
             self._outbox.write(self._manifest.name, findings, about)
         return recorded.state
 
-    def switch(self) -> SwitchState:
-        """How the switch stands, as it was read within the last second.
+    def switch(self, *, now: bool = False) -> SwitchState:
+        """How the switch stands, as it was read within the last second, or is ``now``.
 
         Raises
         ------
         Unreachable
             If it cannot be read: it counts as open.
         """
-        if self._switch is None or time.monotonic() - self._read_at >= KNOWN_FOR:
+        asked = time.monotonic()
+        if now or self._switch is None or asked - self._read_at >= KNOWN_FOR:
             self._switch = self._ledger.switch(self._manifest.name)
-            self._read_at = time.monotonic()
+            self._read_at = asked
         return self._switch
 
     def finish(self, ending: Ending, rows: int) -> tuple[str, ...]:

@@ -185,6 +185,7 @@ class Scorer:
         counts, answers = self._counts(columns, values), _NO_COUNTS
         if self.answering is not None and sources.any():
             values, sources, answers = self._answered(batch, columns, values, sources, flaws, self.answering)
+            flaws += self._unanswered(sources, flaws)
         return ScoredBatch(values, sources, flaws, counts, answers)
 
     @property
@@ -228,6 +229,15 @@ class Scorer:
         values[answered] = found[rungs >= 0]
         sources[answered] = FALLBACK
         return values, sources, answering.counter.count(found, rungs)
+
+    def _unanswered(self, sources: NDArray[np.uint8], flaws: tuple[Flaw, ...]) -> tuple[Flaw, ...]:
+        """Rows that the fallback did not answer, though nothing is wrong with them."""
+        unexplained = sources == REJECTED
+        for flaw in flaws:
+            if flaw.rejects:
+                unexplained[flaw.rows] = False
+        rows = np.flatnonzero(unexplained)
+        return (Flaw("not_answered", "", rows),) if len(rows) else ()
 
     def _broken(self, columns: Columns) -> tuple[Flaw, ...]:
         if self.rules is None:

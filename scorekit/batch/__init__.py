@@ -112,8 +112,9 @@ def score_files(
 
     Raises
     ------
-    QualityError, SwitchOpen
-        If an output was withheld; ``result`` of the error says what was found.
+    QualityError, SwitchOpen, Unreachable
+        If an output was withheld, the last where the state cannot be used; ``result`` of the
+        error says what was found.
     ScorekitError
         See ``errors``; nothing half is ever left behind.
     """
@@ -171,7 +172,11 @@ def _made(made: Plan, gate: Gate, options: JobOptions, progress: Progress) -> tu
     worst: Fate = (
         "quarantined" if "quarantined" in fates else "degraded" if "degraded" in fates else "published"
     )
-    gate.finish(worst, sum(output.summary.rows for output in outputs))
+    try:
+        gate.finish(worst, sum(output.summary.rows for output in outputs))
+    except Unreachable as error:
+        # what was decided is done; only how the run ended is written nowhere
+        progress.note(f"{error.message}; how the run ended was not written down")
     return outputs
 
 
@@ -182,6 +187,7 @@ def _raise_refusal(result: BatchResult) -> None:
             refusal = type(output.refusal)(
                 f"{output.refusal.message}; nothing was published, the scores are in {output.target}",
                 hint=output.refusal.hint,
+                code=output.refusal.code,
             )
             refusal.result = result
             raise refusal

@@ -14,7 +14,6 @@ from scorekit.batch.partial import Partial, folder_for
 from scorekit.batch.plan import Job, Plan
 from scorekit.errors import NothingToDo, Unreachable, UsageError
 from scorekit.gate import Gate
-from scorekit.model import Model
 from scorekit.progress import Progress
 from scorekit.tables import Source
 from scorekit.tables.parts import exists, publish_bytes, remove
@@ -63,7 +62,7 @@ def _run_held(
     made: Plan, folder: str, gate: Gate, options: JobOptions, progress: Progress
 ) -> tuple[JobResult, ...]:
     """Score into a folder that no other run writes to."""
-    done = _Done(folder, gate.model, options)
+    done = _Done(folder, gate, options)
     done.refuse_complete(made)
     results = []
     for number, job in enumerate(made.jobs):
@@ -111,9 +110,9 @@ def _make_folder(folder: Path) -> None:
 class _Done:
     """The files of a folder that are made, each by the key of the run that made it."""
 
-    def __init__(self, folder: str, model: Model, options: JobOptions) -> None:
+    def __init__(self, folder: str, gate: Gate, options: JobOptions) -> None:
         self._folder = folder
-        self._model = model
+        self._gate = gate
         self._options = options
         self._keys: dict[str, str] = {}
 
@@ -124,7 +123,7 @@ class _Done:
             self._keys = _read(marker)
             if not all(map(self._is_made, made.jobs)):
                 raise UsageError(
-                    f"the output {self._folder} exists, made of other input or by another model",
+                    f"the output {self._folder} exists, made of other input, by another model or policy",
                     hint="replace it with --force, or name another with -o",
                 )
             self._forget()
@@ -159,7 +158,8 @@ class _Done:
 
     def key(self, job: Job) -> str:
         """The key of this run."""
-        return run_key(job, self._model, self._options.decisive(), hash_inputs(job))
+        decisive = {**self._options.decisive(), **self._gate.decisive()}
+        return run_key(job, self._gate.model, decisive, hash_inputs(job))
 
     def add(self, job: Job, key: str) -> None:
         """A file is made."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from scorekit.batch.inputs import hash_inputs, in_background, run_key
+from scorekit.batch.marks import mark, mark_of
 from scorekit.batch.options import Fate, JobOptions, JobResult
 from scorekit.batch.partial import ERRORS_FILE, Partial, State, folder_for
 from scorekit.batch.passing import Pass
@@ -35,6 +36,8 @@ from scorekit.quality.duplicates import SeenIds
 from scorekit.scoring import Scorer
 from scorekit.tables import TableWriter, open_output
 from scorekit.tables.parts import exists, identity, join_parts, output_metadata, publish_file, remove
+from scorekit.tables.sources import STDIN
+from scorekit.tables.spool import kept
 from scorekit.tables.targets import explained, open_target
 
 KEY_NAME = "scorekit.run_key"
@@ -78,13 +81,13 @@ def run_job(
     started = time.perf_counter()
     check_places(job)
     run = _Run(job, gate, options, progress, number, made)
-    result = _to_stream(run, gate) if job.stream else _to_file(run, job)
+    result = _to_stream(run) if job.stream else _to_file(run, job)
     return replace(result, seconds=time.perf_counter() - started)
 
 
-def _to_stream(run: _Run, gate: Gate) -> JobResult:
+def _to_stream(run: _Run) -> JobResult:
     """Straight into a stream, or, where it may have to be kept back, by way of a file."""
-    if not gate.may_withhold:
+    if not run.may_withhold:
         return run.to_stream()
     with tempfile.TemporaryDirectory(prefix="scorekit-") as folder:
         return run.to_file(Partial(Path(folder)))
@@ -111,6 +114,14 @@ def _told_of(job: Job, partial: Partial) -> Iterator[None]:
         raise Unreachable(said, hint=go_on, code=error.code) from error
 
 
+class _Withheld(Exception):
+    """The output is kept back, because of ``refusal``."""
+
+    def __init__(self, refusal: ScorekitError) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+
 class _Run:
     """A job under way."""
 
@@ -129,6 +140,7 @@ class _Run:
         self._progress = progress
         self._number = number
         self._made = made
+        self._rereadable = job.rereadable
         self._rows = self._pass(gate.scorer)
         self._run_id = options.run_id
         self._decision: Decision | None = None
@@ -138,15 +150,22 @@ class _Run:
         gate = self._gate
         return Pass(self._job, gate.model, scorer, self._options, self._progress, gate.poor_rows())
 
+    @property
+    def may_withhold(self) -> bool:
+        """Whether the output may have to be kept back."""
+        known = self._gate.model.manifest.recipe.get("id_columns")
+        return self._gate.may_withhold(with_ids=bool(known or self._options.ids))
+
     # a stream ------------------------------------------------------------------------
 
     def to_stream(self) -> JobResult:
         """Score straight into stdout, a pipe or a device, which cannot be taken back."""
         self._refuse_errors_file()
         self._gate.begin(self._run_id)
-        self._gate.check_switch()
+        self._gate.check_switch(now=True)
         with ExitStack() as stack:
             errors = stack.enter_context(self._errors_beside_stream())
+            stack.enter_context(self._counted())
             writer: TableWriter | None = None
             for chunk in self._rows.chunks(State(""), errors):
                 self._gate.check_switch()
@@ -154,9 +173,20 @@ class _Run:
                 writer.write(chunk.output)
             writer = writer or stack.enter_context(self._stream(self._rows.empty_schema()))
             self._decision = self._decide()
+            if self._decision.refusal is not None:
+                raise self._decision.refusal
             writer.commit()
             self._rows.check_rejects(at_end=True)
-        return self._result("published", self._job.target, self._decision.refusal)
+        return self._result("published", self._job.target)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """A run that ends for its rejected rows counts them first."""
+        try:
+            yield
+        except RowsRejected:
+            self._decision = self._decision or self._decide()
+            raise
 
     def _stream(self, schema: object) -> TableWriter:
         return open_output(
@@ -187,24 +217,36 @@ class _Run:
 
     def to_file(self, partial: Partial) -> JobResult:
         """Score into parts, judge, then publish: the errors first, so that an output is never unexplained."""
-        self._hashes = in_background(lambda: hash_inputs(self._job))
+        job = self._job
+        self._hashes = in_background(lambda: hash_inputs(job))
         state = self._begin(partial)
         resumed = self._rows.summary.rows
         self._gate.begin(self._run_id)
+        if not self._rereadable and self._gate.on_fail == "fallback":
+            self._keep_input(partial)
         try:
-            self._score(partial, state)
+            with self._counted():
+                self._score(partial, state)
+            if self._decided.action == "replace":
+                state = self._replace(partial)
         except RowsRejected:
-            self._decision or self._decide()
             self._publish_errors(partial)
             partial.clear()
             raise
-        if self._decided.action == "replace":
-            state = self._replace(partial)
         return replace(self._finish(partial, state), resumed_rows=resumed)
+
+    def _keep_input(self, partial: Partial) -> None:
+        """Keep what can be read only once: the fallback may have to answer all of it."""
+        sources = (
+            source if source.uri != STDIN else kept(source, partial.input(number))
+            for number, source in enumerate(self._job.sources)
+        )
+        self._job = replace(self._job, sources=tuple(sources))
+        self._rows = self._pass(self._gate.scorer)
 
     def _score(self, partial: Partial, state: State) -> None:
         """Score all rows into parts; what is decided of them is said by the last one."""
-        resumable = self._key if self._job.rereadable and self._decision is None else None
+        resumable = self._key if self._rereadable and self._decision is None else None
         with (
             (partial.folder / ERRORS_FILE).open("r+b" if state.parts else "w+b") as errors,
             Parts(self._job, partial, state, self._metadata, resumable) as parts,
@@ -214,14 +256,16 @@ class _Run:
             errors.seek(0, os.SEEK_END)
             parts.write(self._rows, errors)
             self._rows.check_rejects(at_end=True)
-            self._decision = self._decision or self._decide()
-            parts.finish()
+            if self._decision is None:
+                self._remember_run(partial)
+                self._decision = self._decide()
+            parts.finish(self._rows.schema or self._rows.empty_schema())
 
     def _replace(self, partial: Partial) -> State:
         """Score all rows once more, by the fallback."""
         scored = self._rows.summary.rows
         self._progress.note("the window failed: the fallback answers in place of the model")
-        partial.clear()
+        partial.clear_scores()
         state = State("")
         self._rows = self._pass(self._gate.replacing(self._decided.verdict))
         self._score(partial, state)
@@ -234,20 +278,17 @@ class _Run:
 
     def _finish(self, partial: Partial, state: State) -> JobResult:
         self._publish_errors(partial)
-        refusal = self._decided.refusal or self._switch_opened()
         parts = [partial.folder / part for part in state.parts]
-        if refusal is not None:
-            place = self._withhold(parts)
-            partial.remove()
-            return self._result("quarantined", place, refusal)
+        try:
+            self._publish(partial, parts)
+        except _Withheld as withheld:
+            return self._withhold(partial, parts, withheld.refusal)
         if not self._job.stream:
-            partial.publishing(self._key(), identity(self._job.target))
-        self._publish(parts, self._job.target)
+            mark(self._job.target, self._key())
         self._made(self._key())
         partial.remove()
-        return self._result(
-            "degraded" if self._decided.action == "replace" else "published", self._job.target
-        )
+        fate: Fate = "degraded" if self._decided.action == "replace" else "published"
+        return self._result(fate, self._job.target)
 
     def _begin(self, partial: Partial) -> State:
         """Take up an earlier run, or begin anew."""
@@ -262,8 +303,19 @@ class _Run:
             self._progress.note(
                 "no earlier run of the same input, model and options: starting at the first row"
             )
-        partial.clear()
+        counted = partial.run_of(self._key()) if partial.counted else None
+        if counted is not None:
+            # it ended after its rows were counted: they are the same rows
+            self._run_id = counted
+            partial.clear_scores()
+        else:
+            partial.clear()
         return State("", run_id=self._run_id)
+
+    def _remember_run(self, partial: Partial) -> None:
+        """Keep the run's id before its rows are counted, so that they count once, whatever happens."""
+        if self._rereadable and not self._job.stream:
+            partial.keep_run(self._key(), self._run_id)
 
     def _take_up(self, partial: Partial, state: State) -> State:
         self._rows.take_up(state, SeenIds(partial.ids(state.ids)) if state.ids else None)
@@ -296,15 +348,16 @@ class _Run:
             )
 
     def _is_made(self, partial: Partial) -> bool:
-        """Whether this run made the output: Parquet says so, or what it left when killed."""
-        known = output_metadata(self._job.target).get(KEY_NAME)
+        """Whether this run made the output: it says so, or what the run left when it was killed."""
+        known = output_metadata(self._job.target).get(KEY_NAME) or mark_of(self._job.target)
         if known is not None:
             return known == self._key()
         return self._options.resume and partial.published(self._key(), identity(self._job.target))
 
     def _key(self) -> str:
         assert self._hashes is not None  # noqa: S101 - set before anything can ask
-        return run_key(self._job, self._gate.model, self._options.decisive(), self._hashes.result())
+        decisive = {**self._options.decisive(), **self._gate.decisive()}
+        return run_key(self._job, self._gate.model, decisive, self._hashes.result())
 
     # what is decided and published ---------------------------------------------------
 
@@ -315,14 +368,6 @@ class _Run:
     def _decided(self) -> Decision:
         assert self._decision is not None  # noqa: S101 - once the rows are scored
         return self._decision
-
-    def _switch_opened(self) -> SwitchOpen | None:
-        """Whether the switch was opened while the fallback answered."""
-        try:
-            self._gate.check_switch()
-        except SwitchOpen as refusal:
-            return refusal
-        return None
 
     def _metadata(self) -> Mapping[str, str]:
         """What a reader of the output may want to know of the run."""
@@ -337,16 +382,41 @@ class _Run:
             said["scorekit.verdict"] = self._decision.verdict.state
         return said if self._hashes is None else {**said, KEY_NAME: self._key()}
 
-    def _publish(self, parts: Sequence[Path], target: str) -> None:
-        join_parts(parts, target, format=self._job.format, metadata=self._metadata)
+    def _publish(self, partial: Partial, parts: Sequence[Path]) -> None:
+        """Publish the output, unless it is to be kept back, or the switch was opened since."""
+        if self._decided.refusal is not None:
+            raise _Withheld(self._decided.refusal)
+        target = self._job.target
+        if self._job.stream:
+            # what is written is public at once
+            self._check_switch()
+            self._join(parts, target)
+        else:
+            partial.publishing(self._key(), identity(target))
+            self._join(parts, target, self._check_switch)
 
-    def _withhold(self, parts: Sequence[Path]) -> str:
+    def _check_switch(self) -> None:
+        """Asked at the very end: it may have been opened since the window was judged."""
+        try:
+            self._gate.check_switch(now=True)
+        except (SwitchOpen, Unreachable) as refusal:
+            raise _Withheld(refusal) from refusal
+
+    def _join(self, parts: Sequence[Path], target: str, ready: Callable[[], None] = lambda: None) -> None:
+        join_parts(parts, target, format=self._job.format, metadata=self._metadata, ready=ready)
+
+    def _withhold(self, partial: Partial, parts: Sequence[Path], refusal: ScorekitError) -> JobResult:
         """Put what was scored where nobody downstream takes it from."""
         place = quarantine_of(self._job, self._run_id)
         if self._job.folder is not None and "://" not in place:
             Path(place).parent.mkdir(parents=True, exist_ok=True)
-        self._publish(parts, place)
-        return place
+        self._join(parts, place)
+        if isinstance(refusal, Unreachable):
+            # nobody knows whether the rows were counted: a run that repeats this one has its id
+            partial.clear_scores()
+        else:
+            partial.remove()
+        return self._result("quarantined", place, refusal)
 
     def _publish_errors(self, partial: Partial) -> None:
         """Publish the errors found, or nothing; what an earlier run left there is not true any more."""

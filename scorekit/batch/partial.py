@@ -34,6 +34,10 @@ FORMAT_VERSION = 2
 _ID_BYTES = 8
 _LONGEST_NAME = 200
 PUBLISHING_FILE = "publishing.json"
+RUN_FILE = "run.json"
+"""Says under which run id the rows are counted, from before they are until they are published."""
+INPUT_FILE = "input"
+"""What came on standard input, where it may have to be read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ class Partial:
                 yield
             finally:
                 # while it is locked: whoever waits for it then sees that it is gone
-                if self._is_this(lock) and not self.begun:
+                if self._is_this(lock) and not self.begun and not self.counted:
                     self.remove()
 
     def _lock(self) -> IO[str]:
@@ -170,6 +174,27 @@ class Partial:
     def begun(self) -> bool:
         """Whether an earlier run left something to be taken up."""
         return (self.folder / STATE_FILE).exists()
+
+    @property
+    def counted(self) -> bool:
+        """Whether an earlier run may have counted its rows, and has not published them."""
+        return (self.folder / RUN_FILE).exists()
+
+    def keep_run(self, key: str, run_id: str) -> None:
+        """Remember under which run id the rows of a key are about to be counted."""
+        (self.folder / RUN_FILE).write_text(json.dumps([key, run_id]))
+
+    def run_of(self, key: str) -> str | None:
+        """Under which run id the rows of a key were counted, if they were."""
+        try:
+            known, run_id = json.loads((self.folder / RUN_FILE).read_text())
+        except (OSError, ValueError):
+            return None
+        return str(run_id) if known == key else None
+
+    def input(self, number: int) -> Path:
+        """Where an input is kept that can be read only once."""
+        return self.folder / f"{INPUT_FILE}-{number}"
 
     def read(self, key: str) -> State | None:
         """The state of an earlier run of the same key, if there is one that can be taken up."""
@@ -232,9 +257,16 @@ class Partial:
 
     def clear(self) -> None:
         """Forget an earlier run; the lock stays. Its state goes first."""
-        (self.folder / STATE_FILE).unlink(missing_ok=True)
+        self.clear_scores()
         for path in self.folder.iterdir():
             if path.name != LOCK_FILE:
+                path.unlink()
+
+    def clear_scores(self) -> None:
+        """Forget what was scored; by which run id it is counted stays, and the input that was kept."""
+        (self.folder / STATE_FILE).unlink(missing_ok=True)
+        for path in self.folder.iterdir():
+            if path.name not in (LOCK_FILE, RUN_FILE) and not path.name.startswith(INPUT_FILE):
                 path.unlink()
 
     def remove(self) -> None:

@@ -225,7 +225,16 @@ def quarantine_of(job: Job, run_id: str) -> str:
     if job.folder is None:
         stem, ending = _split(job.target)
         return _free(f"{stem}.quarantine", ending)
-    return _free(*_split(f"{job.folder}.quarantine{job.target.removeprefix(job.folder)}"))
+    return _free(*_split(f"{_beside_folder(job.folder)}{job.target.removeprefix(job.folder)}"))
+
+
+def _beside_folder(folder: str) -> str:
+    if folder.startswith("s3://") and "/" not in folder.removeprefix("s3://"):
+        # there is nothing beside a bucket
+        return f"{folder}/.quarantine"
+    if "://" not in folder and Path(folder).name in ("", ".."):
+        folder = os.path.realpath(folder)
+    return f"{folder}.quarantine"
 
 
 def _split(target: str) -> tuple[str, str]:

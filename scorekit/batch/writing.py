@@ -65,10 +65,11 @@ class Parts:
         if self._writer is None and not self._state.parts:
             self._open(rows.empty_schema())
 
-    def finish(self) -> None:
-        """Finish the last part."""
-        if self._writer is not None:
-            self._close()
+    def finish(self, schema: pa.Schema) -> None:
+        """Finish the last part; an empty one, where the rows ended with the one before."""
+        if self._writer is None:
+            self._open(schema)
+        self._close()
 
     def _open(self, schema: pa.Schema) -> TableWriter:
         self._writer = open_output(

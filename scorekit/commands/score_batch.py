@@ -16,7 +16,7 @@ from scorekit.commands.options import (
     ThreadsOption,
     policy_of,
 )
-from scorekit.errors import QualityError, SwitchOpen
+from scorekit.errors import QualityError, SwitchOpen, Unreachable
 
 
 def score_batch(
@@ -106,7 +106,7 @@ def score_batch(
                 allow_mismatch=allow_mismatch,
                 progress=progress,
             )
-    except (QualityError, SwitchOpen) as refusal:
+    except (QualityError, SwitchOpen, Unreachable) as refusal:
         if isinstance(refusal.result, batch.BatchResult):
             render_batch.show(refusal.result, as_json=as_json)
         raise

@@ -12,7 +12,7 @@ import pyarrow as pa
 from scorekit.errors import SchemaError, UsageError
 from scorekit.tables import remote
 from scorekit.tables.formats import FORMATS, require_format
-from scorekit.tables.targets import STDOUT, Target, explained, open_target
+from scorekit.tables.targets import STDOUT, Target, explained, open_target, synced
 
 Metadata = Callable[[], Mapping[str, str]]
 
@@ -74,8 +74,13 @@ class TableWriter:
             self._encoder.write(fitting)
         self.rows += batch.num_rows
 
-    def commit(self) -> None:
+    def commit(self, ready: Callable[[], None] | None = None) -> None:
         """Finish the table and publish it.
+
+        Parameters
+        ----------
+        ready : callable, optional
+            Asked when everything is done but the last step; it may raise.
 
         Raises
         ------
@@ -84,6 +89,9 @@ class TableWriter:
         """
         with explained(self._target):
             self._encoder.finish(self._metadata() if self._metadata else {})
+            if ready is not None:
+                synced(self._place.file)
+                ready()
             self._place.commit()
         self._open = False
 

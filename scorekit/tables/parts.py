@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ from scorekit.tables import remote
 from scorekit.tables.formats import FORMATS
 from scorekit.tables.output import Metadata, open_output
 from scorekit.tables.sources import Source
-from scorekit.tables.targets import explained, open_target
+from scorekit.tables.targets import STDOUT, explained, open_target, synced
 
 _BLOCK = 1 << 20
 
@@ -34,45 +34,65 @@ def content_hash(source: Source) -> str:
     return source.uri
 
 
-def join_parts(parts: Sequence[Path], target: str, *, format: str, metadata: Metadata) -> None:
+def join_parts(
+    parts: Sequence[Path],
+    target: str,
+    *,
+    format: str,
+    metadata: Metadata,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
     """Publish parts as one table.
 
     One part becomes the output by a rename. Text is copied byte by byte (only the first
     part has a header), Parquet and Arrow batch by batch.
+
+    Parameters
+    ----------
+    parts : sequence of Path
+    target, format : str
+    metadata : callable
+    ready : callable
+        Asked when everything is done but the last step, that makes it public; it may raise.
 
     Raises
     ------
     Unreachable
         If there is no space left, or the store does not answer; nothing is published.
     """
-    if len(parts) == 1:
-        publish_file(parts[0], target)
+    # on standard output Arrow has a format of its own, for what cannot seek
+    if len(parts) == 1 and not (target == STDOUT and format == "arrow"):
+        publish_file(parts[0], target, ready)
     elif FORMATS[format].text:
-        _join_bytes(parts, target)
+        _join_bytes(parts, target, ready)
     else:
-        _join_batches(parts, target, format, metadata)
+        _join_batches(parts, target, format, metadata, ready)
 
 
-def _join_bytes(parts: Sequence[Path], target: str) -> None:
+def _join_bytes(parts: Sequence[Path], target: str, ready: Callable[[], None]) -> None:
     place = open_target(target)
     try:
         with explained(target):
             for part in parts:
                 with part.open("rb") as file:
                     shutil.copyfileobj(file, place.file, _BLOCK)
+            synced(place.file)
+            ready()
             place.commit()
     except BaseException:
         place.abort()
         raise
 
 
-def _join_batches(parts: Sequence[Path], target: str, format: str, metadata: Metadata) -> None:
+def _join_batches(
+    parts: Sequence[Path], target: str, format: str, metadata: Metadata, ready: Callable[[], None]
+) -> None:
     schema, _ = _batches(parts[0], format)
     with open_output(target, format=format, schema=schema, metadata=metadata) as writer:
         for part in parts:
             for batch in _batches(part, format)[1]:
                 writer.write(batch)
-        writer.commit()
+        writer.commit(ready)
 
 
 def _batches(part: Path, format: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -88,18 +108,19 @@ def _batches(part: Path, format: str) -> tuple[pa.Schema, Iterator[pa.RecordBatc
     )
 
 
-def publish_file(made: Path, target: str) -> None:
+def publish_file(made: Path, target: str, ready: Callable[[], None] = lambda: None) -> None:
     """Put a finished file in its target's place: a rename, or a copy where none is possible."""
-    if not remote.is_remote(target):
+    if target != STDOUT and not remote.is_remote(target):
         path = Path(os.path.realpath(target))
-        if (not path.exists() or path.is_file()) and _renamed(made, path, target):
+        if (not path.exists() or path.is_file()) and _renamed(made, path, target, ready):
             return
-    _join_bytes([made], target)
+    _join_bytes([made], target, ready)
 
 
-def _renamed(made: Path, path: Path, target: str) -> bool:
+def _renamed(made: Path, path: Path, target: str, ready: Callable[[], None]) -> bool:
     """Rename a file; False where its new place, behind a link, is on another disk."""
     with explained(target):
+        ready()
         try:
             made.replace(path)
         except OSError as error:

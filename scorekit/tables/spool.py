@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from typing import BinaryIO
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, BinaryIO
 
 import pyarrow as pa
 
@@ -25,12 +27,9 @@ def seekable(source: Source) -> BinaryIO | pa.NativeFile:
         If there is no space for the copy.
     """
     if source.uri == STDIN:
-        given = source.open()
         with explained(tempfile.gettempdir()):
             copy = tempfile.TemporaryFile()  # noqa: SIM115  # the reader closes it
-            pipe = Pipe(given)
-            while data := pipe.read(_PIECE):
-                copy.write(data)
+            _copy(source, copy)
             copy.seek(0)
         return copy
     if not source.local:
@@ -39,3 +38,22 @@ def seekable(source: Source) -> BinaryIO | pa.NativeFile:
         return pa.OSFile(source.uri)
     except OSError as error:
         raise unreadable(source.name, error) from None
+
+
+def kept(source: Source, path: Path) -> Source:
+    """What comes on standard input, kept in a file, so that it can be read again.
+
+    Raises
+    ------
+    Unreachable
+        If there is no space for it.
+    """
+    with explained(str(path)), path.open("wb") as copy:
+        _copy(source, copy)
+    return replace(source, uri=str(path), size=path.stat().st_size)
+
+
+def _copy(source: Source, copy: IO[bytes]) -> None:
+    pipe = Pipe(source.open())
+    while data := pipe.read(_PIECE):
+        copy.write(data)

@@ -115,6 +115,14 @@ def _nameless(folder: Path) -> BinaryIO | None:
         return None
 
 
+def synced(file: BinaryIO) -> None:
+    """Bring what was written to the disk now, so that publishing it takes no time later."""
+    file.flush()
+    # a pipe cannot be synced
+    with suppress(OSError):
+        os.fsync(file.fileno())
+
+
 def _sync_folder(folder: Path) -> None:
     # some network file systems cannot sync a folder, and one that may be written to need not be readable
     with suppress(OSError):
