@@ -19,7 +19,9 @@ def show(result: BatchResult, *, as_json: bool) -> None:
         terminal.answer_json(to_json(result), beside_data=taken)
         return
     for output in result.outputs:
-        terminal.show(*_lines(result, output))
+        terminal.report("scored", _output_json(result, output), *_lines(result, output))
+    if len(result.outputs) > 1:
+        terminal.report("scored all", {"rows": result.rows, "rejected": result.rejected}, _total(result))
 
 
 def to_json(result: BatchResult) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def _lines(result: BatchResult, output: JobResult) -> list[str]:
     summary = output.summary
     # one output takes as long as the run, its model and all
     seconds = output.seconds if len(result.outputs) > 1 and not result.dry_run else result.seconds
-    speed = f"{summary.rows / seconds:,.0f} rows/s" if seconds > 0 else ""
+    speed = f"{(summary.rows - output.resumed_rows) / seconds:,.0f} rows/s" if seconds > 0 else ""
     verb = "would score" if result.dry_run else "scored"
     what = _rows(summary.rows) if not result.dry_run else f"into {escape(output.target)}"
     how = f"in {seconds:.2f} s, {speed}"
@@ -85,11 +87,27 @@ def _lines(result: BatchResult, output: JobResult) -> list[str]:
     return lines
 
 
+def _total(result: BatchResult) -> str:
+    """All outputs together."""
+    speed = f", {_new_rows(result) / result.seconds:,.0f} rows/s" if result.seconds > 0 else ""
+    rejected = f", {_rows(result.rejected)} rejected" if result.rejected else ""
+    files = f"{len(result.outputs):,} outputs"
+    return f"[bold]in all[/] {_rows(result.rows)} into {files} in {result.seconds:.2f} s{speed}{rejected}"
+
+
+def _new_rows(result: BatchResult) -> int:
+    return sum(output.summary.rows - output.resumed_rows for output in result.outputs)
+
+
 def _score_lines(result: BatchResult, output: JobResult) -> list[str]:
     summary = output.summary
     if len(result.score_columns) > 1:
-        means = zip(result.score_columns, summary.means, strict=False)
-        return ["  mean      " + "  ".join(f"{escape(name)} {mean:.4g}" for name, mean in means)]
+        means = list(zip(result.score_columns, summary.means, strict=False))
+        wide = max(len(name) for name in result.score_columns)
+        return [
+            f"  {'' if place else 'mean':<9} {escape(f'{name:<{wide}}')} {mean:.4g}"
+            for place, (name, mean) in enumerate(means)
+        ]
     if not summary.means:
         return []
     quantiles = summary.quantiles()

@@ -287,3 +287,27 @@ def test_a_dry_run_writes_nothing(bank: Bank, rows: pa.Table, tmp_path: Path) ->
     result = score_files([str(data)], store=str(bank.store), dry_run=True)
     assert result.rows == 1000
     assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "csv.gz", "jsonl", "arrow"])
+def test_an_output_that_is_complete_is_nothing_to_do(ending: str, bank: Bank, tmp_path: Path) -> None:
+    data = write(bank.new.slice(0, 100), tmp_path / "rows.parquet")
+    target = tmp_path / f"out.{ending}"
+    assert bank.run("score", data, "-o", target).returncode == 0
+    before = target.read_bytes()
+    again = bank.run("score", data, "-o", target)
+    assert again.returncode == 99, again.stderr
+    assert "complete already" in again.stderr
+    write(bank.new.slice(1, 100), tmp_path / "rows.parquet")
+    other = bank.run("score", data, "-o", target)
+    assert other.returncode == 2, other.stderr
+    assert target.read_bytes() == before
+
+
+def test_a_folder_of_outputs_says_how_many_rows_in_all(bank: Bank, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        write(bank.new.slice(100 * number, 100), tmp_path / "in" / f"{number}.parquet")
+    done = bank.run("score", tmp_path / "in", "-o", tmp_path / "out")
+    assert done.returncode == 0
+    assert "in all 200 rows into 2 outputs" in done.stderr
