@@ -21,6 +21,7 @@ from scorekit.state.engine import transaction
 from scorekit.state.ledger import Ledger
 from scorekit.state.moments import now
 from scorekit.state.opening import open_connection
+from scorekit.state.outbox import MOST_ATTEMPTS
 from scorekit.state.rows import Change
 
 LAST = 50
@@ -268,7 +269,7 @@ def _past_run(row: models.Run) -> PastRun:
 
 
 def prune(older_than: timedelta, *, store_uri: str | None = None, url: str | None = None) -> Pruned:
-    """Remove windows, runs and sent alerts that are older.
+    """Remove windows, runs and alerts that are older, unless an alert is still to be sent.
 
     Switches, their audit and how alerts stand are kept. A run that was removed is not known
     when it is repeated: its rows count again.
@@ -294,7 +295,9 @@ def prune(older_than: timedelta, *, store_uri: str | None = None, url: str | Non
 
 def _old(before: datetime) -> tuple[Delete, Delete, Delete]:
     window, run, alert, delivery = models.Window, models.Run, models.Alert, models.Delivery
-    unsent = exists().where(delivery.alert_key == alert.id, delivery.sent_at.is_(None))
+    unsent = exists().where(
+        delivery.alert_key == alert.id, delivery.sent_at.is_(None), delivery.attempts < MOST_ATTEMPTS
+    )
     return (
         delete(window).where(window.recorded < before),
         delete(run).where(

@@ -166,7 +166,7 @@ def test_pruning_keeps_the_switch_its_audit_and_what_is_not_over(
         record(ledger, ledger.begin("bank", 7, "new", "batch"), 0, 20)
     fill_alerts(migrated, long_ago)
     pruned = history.prune(timedelta(days=90), url=migrated)
-    assert (pruned.windows, pruned.runs, pruned.alerts) == (2, 2, 1)
+    assert (pruned.windows, pruned.runs, pruned.alerts) == (2, 2, 2)
     found = history.read("bank", url=migrated)
     assert [run.run_id for run in found.runs] == ["feed", "idle", "slow", "new"]
     assert [(window.run_id, window.number) for window in found.windows] == [
@@ -190,7 +190,11 @@ def fill_alerts(url: str, created: object) -> None:
     from sqlalchemy.orm import Session
 
     with transaction(place.find(url=url), writes=True) as connection, Session(connection) as session:
-        for fingerprint, sent in (("sent", created), ("unsent", None)):
+        for fingerprint, sent, attempts in (
+            ("sent", created, 1),
+            ("unsent", None, 3),
+            ("given up", None, 100),
+        ):
             alert = models.Alert(
                 model="bank",
                 fingerprint=fingerprint,
@@ -202,7 +206,7 @@ def fill_alerts(url: str, created: object) -> None:
                 details="{}",
                 created=created,
                 deliveries=[
-                    models.Delivery(channel="mail", attempts=1, next_attempt=created, sent_at=sent),
+                    models.Delivery(channel="mail", attempts=attempts, next_attempt=created, sent_at=sent),
                     models.Delivery(channel="hook", attempts=1, next_attempt=created, sent_at=created),
                 ],
             )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from pydantic import TypeAdapter
 
 from scorekit.alerts import AlertSettings
@@ -16,7 +19,7 @@ from scorekit.state import moments
 from scorekit.state import outbox as outbox_module
 from scorekit.state.ledger import Ledger
 from scorekit.state.outbox import FIRST_WAIT, Outbox
-from tests.alerts.servers import receiver
+from tests.alerts.servers import Receiver, receiver
 
 BAD = Finding("score.psi", "alarm", "the scores have moved", column="score", value=0.4, expected=0.25)
 GOOD = Finding("score.psi", "ok", "the scores have not moved", column="score")
@@ -138,7 +141,7 @@ def test_a_sender_that_died_on_the_way_leaves_the_alert_to_others(
 
 
 def test_a_clock_that_goes_backwards_loses_no_alert(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    times = [datetime(2030, 1, 1, tzinfo=moments.now().tzinfo) - timedelta(days=each) for each in range(4)]
+    times = [datetime(2030, 1, 1, tzinfo=UTC) - timedelta(days=each) for each in range(4)]
     with receiver() as seen:
         told = Outbox(ledger, settings(seen.url))
         for at, findings in zip(times, ([BAD], [GOOD], [BAD], [GOOD]), strict=True):
@@ -146,3 +149,85 @@ def test_a_clock_that_goes_backwards_loses_no_alert(ledger: Ledger, monkeypatch:
             told.write("bank", findings)
             told.send()
     assert [body["status"] for _, _, body in seen.requests] == ["firing", "resolved"] * 2
+
+
+# Alerts against a plain model of them --------------------------------------------------
+
+STATES = {"ok": 0, "warn": 1, "alarm": 2}
+SEVERITIES = {1: "warning", 2: "critical"}
+COOL_DOWN = timedelta(hours=6)
+
+
+class Alerts(RuleBasedStateMachine):
+    """Two write and send while a channel comes and goes; what arrives is what had to be told."""
+
+    ledgers: tuple[Ledger, Ledger]
+    up: Receiver
+    down: Receiver
+    clock = datetime(2030, 1, 1, tzinfo=UTC)
+    count = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        Alerts.count += 1
+        self.firing: dict[str, tuple[int, datetime]] = {}
+        self.told: list[tuple[str, str, str]] = []
+        self.up.requests.clear()
+
+    def _outbox(self, other: bool, up: bool) -> Outbox:
+        return Outbox(self.ledgers[other], settings((self.up if up else self.down).url))
+
+    @rule(which=st.sampled_from("ab"), state=st.sampled_from(sorted(STATES)), other=st.booleans())
+    def judge(self, which: str, state: str, other: bool) -> None:
+        model = f"{which}-{Alerts.count}"
+        found = Finding("score.psi", state, "as it is", column="score")
+        told = self._outbox(other, True).write(model, [found])
+        expected = self._expected(model, STATES[state])
+        assert [(alert.status, alert.severity) for alert in told] == expected
+        self.told += [(model, *each) for each in expected]
+
+    def _expected(self, model: str, level: int) -> list[tuple[str, str]]:
+        before, last = self.firing.get(model, (0, self.clock))
+        if level == 0:
+            self.firing.pop(model, None)
+            return [("resolved", SEVERITIES[before])] if before else []
+        if before == 0 or level > before or self.clock - last >= COOL_DOWN:
+            self.firing[model] = (max(level, before), self.clock)
+            return [("firing", SEVERITIES[level])]
+        return []
+
+    @rule(up=st.booleans(), other=st.booleans())
+    def send(self, up: bool, other: bool) -> None:
+        sent = self._outbox(other, up).send()
+        assert bool(sent.failures) <= (not up)
+
+    @rule(minutes=st.sampled_from([1, 30, 200, 400]))
+    def wait(self, minutes: int) -> None:
+        Alerts.clock += timedelta(minutes=minutes)
+
+    def teardown(self) -> None:
+        for _ in range(3):
+            Alerts.clock += timedelta(hours=2)
+            self._outbox(False, True).send()
+        arrived = [(body["model"], body["status"], body["severity"]) for _, _, body in self.up.requests]
+        assert sorted(arrived) == sorted(self.told)
+
+
+def test_what_arrives_is_what_had_to_be_told(migrated: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "now", lambda: Alerts.clock)
+    with (
+        receiver() as Alerts.up,
+        receiver(status=503) as Alerts.down,
+        Ledger.open(url=migrated) as one,
+        Ledger.open(url=migrated) as other,
+    ):
+        Alerts.ledgers = (one, other)
+        run_state_machine_as_test(
+            Alerts,
+            settings=hypothesis.settings(
+                max_examples=25,
+                stateful_step_count=25,
+                deadline=None,
+                suppress_health_check=[hypothesis.HealthCheck.too_slow],
+            ),
+        )
