@@ -40,7 +40,7 @@ def open_input(source: Source, model: Model, carried: Carried, chunk_rows: int) 
         types=types,
         na_values=inputs.na_values,
         chunk_rows=chunk_rows,
-        optional=set(model.manifest.recipe.get("id_columns", ())).difference(inputs.names),
+        optional=carried.optional.difference(inputs.names),
     )
     missing = set(inputs.names).difference(reader.names)
     if missing:

@@ -63,6 +63,11 @@ class Carried:
         """Columns to read beside the model's; None for all there are."""
         return None if self._everything else tuple(dict.fromkeys((*self._asked, *self._known)))
 
+    @property
+    def optional(self) -> frozenset[str]:
+        """Columns that are carried where there are some, and not missed where there are none."""
+        return frozenset(self._known).difference(self._asked)
+
     def names(self, reader: TableReader) -> tuple[str, ...]:
         """Columns to carry from one input.
 

@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from scorekit.batch import JobOptions, score_files
+from scorekit.tables import jsonl
+from scorekit.tables.text_input import TextInput
 from scorekit.training import train
 from tests.conftest import scorekit
 from tests.training.samples import bank, recipe
@@ -48,6 +50,45 @@ def test_ids_of_another_type_than_in_training_are_not_changed(
         options=JobOptions(chunk_rows=chunk_rows),
     )
     assert pq.read_table(tmp_path / "out.parquet")["customer"].to_pylist() == IDS
+
+
+def lines(path: Path, *customers: object) -> Path:
+    """Rows as JSON lines, of which those with a customer have one."""
+    rows = bank(len(customers)).drop_columns(["y"]).to_pylist()
+    with path.open("w") as file:
+        for row, customer in zip(rows, customers, strict=True):
+            file.write(json.dumps(row | ({} if customer is None else {"customer": customer})) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(("ids", "opened"), [((), 1), (("customer",), 2)])
+def test_lines_are_read_to_their_end_only_for_an_id_that_is_asked_for(
+    ids: tuple[str, ...], opened: int, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = lines(tmp_path / "rows.jsonl", None, "A1")
+    monkeypatch.setattr(jsonl, "BLOCK", 100)
+    inputs = []
+    monkeypatch.setattr(jsonl, "TextInput", lambda source: inputs.append(source) or TextInput(source))
+    made = score_files(
+        [str(data)], str(tmp_path / "out.jsonl"), store=str(store), options=JobOptions(ids=ids)
+    )
+    assert made.rejected == 0
+    assert len(inputs) == opened
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row.get("customer") for row in written] == [None, "A1" if ids else None]
+
+
+def test_an_id_of_another_type_than_the_first_costs_its_row_and_says_why(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = lines(tmp_path / "rows.jsonl", 1, 2, "A3", 4)
+    monkeypatch.setattr(jsonl, "BLOCK", 100)
+    made = score_files([str(data)], str(tmp_path / "out.parquet"), store=str(store))
+    assert made.rejected == 1
+    assert pq.read_table(tmp_path / "out.parquet")["customer"].to_pylist() == [1, 2, None, 4]
+    (said,) = map(json.loads, (tmp_path / "out.errors.jsonl").read_text().splitlines())
+    assert (said["line"], said["code"]) == (3, "not_a_record")
+    assert said["message"] == "column 'customer' is a string here, but int64 in the first lines"
 
 
 def test_a_summary_as_json_leaves_rows_on_stdout_alone(store: Path, tmp_path: Path) -> None:
