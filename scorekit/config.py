@@ -147,18 +147,18 @@ class Settings:
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path else []
         wanted, within = list(path), []
         for number, line in enumerate(lines, start=1):
-            text, equals, _ = line.partition("=")
-            if line.lstrip().startswith("["):
-                within = _parts(line.partition("]")[0].replace("[", ""))
-                found = within
+            text = line.strip()
+            if text.startswith("["):
+                within = found = _parts(text.lstrip("["), "]")
             else:
-                found = [*within, *_parts(text)] if equals else []
+                found = _parts(text, "=")
+                found = [*within, *found] if found else []
             if found[: len(wanted)] == wanted:
                 return f"{self.path}:{number}"
         return str(self.path)
 
 
-_PARTS = re.compile(r"""\s*"[^"]*"\s*|\s*'[^']*'\s*|[^."']+""")
+_PART = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)\s*""")
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -208,9 +208,28 @@ def known_variables() -> frozenset[str]:
     return frozenset(VARIABLES) | {variable_of(option) for options in OPTIONS.values() for option in options}
 
 
-def _parts(key: str) -> list[str]:
-    """Parts of a dotted key; a quoted one may hold a dot."""
-    return [part.strip().strip("\"'") for part in _PARTS.findall(key)]
+def _parts(text: str, end: str) -> list[str]:
+    """Parts of the dotted key that a text begins with, up to ``end``; a quoted one may hold anything."""
+    parts, found = [], _PART.match(text)
+    while found is not None:
+        parts.append(_unquoted(found[1]))
+        after = text[found.end() : found.end() + 1]
+        if after != ".":
+            return parts if after == end else []
+        found = _PART.match(text, found.end() + 1)
+    return []
+
+
+def _unquoted(part: str) -> str:
+    import tomllib
+
+    if not part.startswith(('"', "'")):
+        return part
+    try:
+        content: str = tomllib.loads(f"part = {part}")["part"]
+    except tomllib.TOMLDecodeError:  # a line of a longer text that looks like a key
+        return part
+    return content
 
 
 def _kinds(*tables: Mapping[str, Kind]) -> dict[str, frozenset[Kind]]:

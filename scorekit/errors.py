@@ -69,6 +69,8 @@ class UsageError(ScorekitError):
     http_status = 400
     meaning = "usage"
     code = "usage"
+    setting: tuple[str, ...] = ()
+    """The setting of the policy that is the matter, by its tables and its name."""
 
 
 class DataError(ScorekitError):

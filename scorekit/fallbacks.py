@@ -100,6 +100,12 @@ def _other(model: Model, reference: str) -> Scorer:
         reference = _previous(model, reference)
     other = load(reference, store=model.store)
     ours, theirs = model.manifest, other.manifest
+    if (ours.name, ours.version) == (theirs.name, theirs.version):
+        raise UsageError(
+            f"{_named(model)} cannot stand in for itself, and {reference} is the same version",
+            hint="name another one, such as NAME@previous",
+            code="no_fallback",
+        )
     if (ours.scoring.columns, ours.scoring.meaning) != (theirs.scoring.columns, theirs.scoring.meaning):
         raise UsageError(
             f"{_named(other)} cannot answer for {_named(model)}: its scores are others", code="no_fallback"

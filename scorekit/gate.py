@@ -90,9 +90,11 @@ class Gate:
         self.on_fail: OnFail = on_fail or policy.quality.on_fail
         manifest, baseline = model.manifest, model.baseline
         counter = Counter(baseline, manifest.inputs) if baseline else None
-        self._answering = answering_of(model, policy, required=self.on_fail == "fallback")
-        self._rules = RowRules(policy.quality, manifest.inputs)
-        self._judge = Judge(policy.quality, counter)
+        with policy.located():
+            self._rules = RowRules(policy.quality, manifest.inputs)
+            self._judge = Judge(policy.quality, counter)
+        with policy.located("fallback", "ladder"):
+            self._answering = answering_of(model, policy, required=self.on_fail == "fallback")
         self.scorer = self._scorer(counter, self._answering)
         self._record = Record(ledger, manifest, policy, kind=kind, output=output) if ledger else None
 

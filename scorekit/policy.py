@@ -6,13 +6,14 @@ decide what its scores may do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scorekit.config import Settings
-from scorekit.errors import UsageError
+from scorekit.errors import ModelError, UsageError
+from scorekit.nearest import nearest
 from scorekit.quality.settings import QualitySettings
 from scorekit.quality.switch import SwitchRules
 
@@ -50,15 +51,33 @@ class Policy:
         None where no fallback is declared.
     switch : SwitchRules
     alerts : AlertSettings or None
-    path : Path or None
-        The file; None where nothing was declared.
+    settings : Settings
+        The file it stands in; empty where nothing was declared.
     """
 
     quality: QualitySettings = field(default_factory=QualitySettings)
     fallback: FallbackSettings | None = None
     switch: SwitchRules = field(default_factory=SwitchRules)
     alerts: AlertSettings | None = None
-    path: Path | None = None
+    settings: Settings = field(default_factory=Settings, repr=False)
+
+    @contextmanager
+    def located(self, *setting: str) -> Iterator[None]:
+        """Say of a setting that does not fit a model where it stands: file and line.
+
+        Parameters
+        ----------
+        *setting : str
+            The one that is meant where the error does not say it.
+        """
+        try:
+            yield
+        except (UsageError, ModelError) as error:
+            known = _known(self.settings, getattr(error, "setting", ()) or setting)
+            if known:
+                error.message = f"{_place(self.settings, known)}: {error.message}"
+                error.args = (error.message,)
+            raise
 
 
 def read_policy(settings: Settings) -> Policy:
@@ -72,7 +91,7 @@ def read_policy(settings: Settings) -> Policy:
     found = {name: settings.values[name] for name in TABLES if name in settings.values}
     if not found:
         return Policy()
-    return Policy(path=settings.path, **{name: _read(settings, name, found[name]) for name in found})
+    return Policy(settings=settings, **{name: _read(settings, name, found[name]) for name in found})
 
 
 def _read(settings: Settings, table: str, content: Any) -> Any:
@@ -87,35 +106,54 @@ def _read(settings: Settings, table: str, content: Any) -> Any:
 
 
 def _explained(settings: Settings, table: str, error: ErrorDetails) -> UsageError:
-    path = [table, *(part for part in error["loc"] if isinstance(part, str) and not part[:1].isupper())]
-    known = _known(settings, path)
-    place = settings.place(*known)
+    known = _known(settings, [table, *error["loc"]])
+    place = _place(settings, known)
     said = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return UsageError(f"{place}: no such setting: {path[-1]}", hint=_nearest(path[-1]), code="policy")
+        name = str(error["loc"][-1])
+        return UsageError(f"{place}: no such setting: {name}", hint=_nearest(name), code="policy")
     if error["type"] == "value_error":
-        return UsageError(f"{place}: [{table}]: {said}", code="policy")
+        return UsageError(f"{place}: [{'.'.join(known)}]: {said}", code="policy")
+    said = _KINDS.get(error["type"], said)
     return UsageError(f"{place}: {'.'.join(known)} should be {said}", code="policy")
 
 
-def _known(settings: Settings, path: list[str]) -> list[str]:
+_KINDS = {
+    "dataclass_type": "a table",
+    "dict_type": "a table",
+    "tuple_type": "a list",
+    "string_type": "a text",
+}
+"""What TOML calls what pydantic calls otherwise."""
+
+
+def _known(settings: Settings, path: Sequence[str | int]) -> list[str]:
     """As much of a path as stands in the file: pydantic adds what it was trying to read."""
     content: Any = settings.values
     kept = []
     for part in path:
-        if not isinstance(content, Mapping) or part not in content:
-            break
-        kept.append(part)
-        content = content[part]
+        if isinstance(content, Mapping) and part in content:
+            kept.append(str(part))
+            content = content[part]
+        elif isinstance(content, list) and isinstance(part, int) and part < len(content):
+            content = content[part]
     return kept
 
 
-def _nearest(name: str) -> str | None:
-    import difflib
+def _place(settings: Settings, path: Sequence[str]) -> str:
+    """File and line of a setting; of one in a table within braces, of what holds it."""
+    place = str(settings.path)
+    for end in range(len(path), 0, -1):
+        place = settings.place(*path[:end])
+        if place != str(settings.path):
+            break
+    return place
 
+
+def _nearest(name: str) -> str | None:
     names = {found for cls in _settings_classes() for found in cls.__dataclass_fields__}
-    near = difflib.get_close_matches(name, sorted(names), n=1)
-    return f"did you mean {near[0]}?" if near else None
+    near = nearest(name, sorted(names))
+    return f"did you mean {near}?" if near else None
 
 
 def _settings_classes() -> tuple[Any, ...]:

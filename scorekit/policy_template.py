@@ -117,7 +117,7 @@ def _fallback(baseline: Baseline) -> str:
         "# and held against the model at training, so train with this file to use them",
         "ladder = [",
     ]
-    lines += [f"  # {{ segment = [{json.dumps(name, ensure_ascii=False)}] }}," for name in segments]
+    lines += [f"  # {{ segment = [{_quoted(name)}] }}," for name in segments]
     return "\n".join([*lines, "  { mean = true },", "]"])
 
 
@@ -137,7 +137,8 @@ half_open_windows = 3
 
 
 def _quoted(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
+    # TOML escapes one character more than JSON
+    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _key(name: str) -> str:

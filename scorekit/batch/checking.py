@@ -74,8 +74,8 @@ def check_files(
     Raises
     ------
     QualityError
-        If the verdict is ``alarm``, or the policy would keep the scores back; its
-        ``result`` is the ``CheckResult``.
+        If the verdict is ``alarm``, or the window failed, such as for want of a baseline;
+        its ``result`` is the ``CheckResult``.
     """
     started = time.perf_counter()
     listener = progress or Silent()
@@ -100,7 +100,7 @@ def check_files(
 
 def _refuse(result: CheckResult) -> None:
     verdict = result.verdict
-    if verdict.state != "alarm" and verdict.outcome != "fail":
+    if verdict.state != "alarm" and not verdict.failed:
         return
     refusal = QualityError(f"the verdict on these rows is {verdict.state}: {said(verdict)}")
     refusal.result = result

@@ -10,6 +10,9 @@ from scorekit.engine.buffers import null_mask, primitive
 from scorekit.quality.duplicates import Hashes, combine, hash_numbers, hash_texts
 from scorekit.tables.arrays import texts
 
+_NULL = np.uint64(0xC3A5C85C97CB3127)
+"""Of a missing id; it is no other one's, as 0 would be that of the number 0."""
+
 
 def hash_ids(ids: pa.RecordBatch) -> Hashes:
     """One hash for each row, of all id columns; rows without any id value share one."""
@@ -26,7 +29,7 @@ def _hashed(array: pa.Array) -> Hashes:
         hashes = hash_texts(*_bytes(told))
     if array.null_count:
         hashes = hashes.copy()
-        hashes[null_mask(array)] = 0
+        hashes[null_mask(array)] = _NULL
     return hashes
 
 

@@ -30,7 +30,7 @@ LOCK_FILE = "lock"
 ERRORS_FILE = "errors.jsonl"
 IDS_FILE = "ids"
 """Hashes of the ids of the rows of finished parts, eight bytes each."""
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _ID_BYTES = 8
 _LONGEST_NAME = 200
 PUBLISHING_FILE = "publishing.json"

@@ -32,7 +32,7 @@ FLAWS: dict[str, FlawKind] = {
     "not_positive": FlawKind(rejects=True, message="zero or negative, and the model takes its logarithm"),
     "not_scored": FlawKind(rejects=True, message="scikit-learn raised an error on this row"),
     "score_not_finite": FlawKind(rejects=True, message="the score is not a finite number"),
-    "not_answered": FlawKind(rejects=True, message="its window failed, and no rung of the fallback answers it"),
+    "not_answered": FlawKind(rejects=True, message="the window failed, and the fallback has no answer"),
 }
 """Every row-level code, its meaning, and whether the row is rejected for it."""
 

@@ -42,6 +42,9 @@ def surprise(found: int, rows: int, expected: int, expected_rows: int) -> float:
         return 1.0
     a, b = expected + 0.5, expected_rows - expected + 0.5
     term = math.exp(_log_probability(found, rows, a, b))
+    if not term:
+        # too small for a number: so far out that what lies beyond is nothing, or all but nothing
+        return 0.0 if found * (a + b) > rows * a else 1.0
     total = 0.0
     for count in range(found, rows + 1):
         total += term

@@ -13,6 +13,7 @@ made where the policy names it::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -33,6 +34,9 @@ ROW_CODES = {
     "score_not_finite": "score.finite",
 }
 """Check of a row's flaw; all others are ``row.invalid``."""
+
+ROW_CHECKS = frozenset({"row.invalid", "row.required", "row.range", "row.unseen", "score.finite"})
+"""Checks of single rows: where the policy rejects or replaces just those rows, the window only warns."""
 
 UNLIKELY = 1e-4
 """Probability by chance below which a share that has grown is worth a warning."""
@@ -351,13 +355,19 @@ class ScoreMean:
 
     def check(self, evidence: Evidence) -> Iterator[Finding]:
         """A finding for each score column."""
+        if not evidence.scores:
+            yield without_baseline(self.id)
         for column in evidence.scores or ():
-            if column.mean is not None and column.bins.mean is not None and column.bins.deviation:
+            if column.bins.mean is None or column.bins.deviation is None:
+                yield Finding(self.id, "unknown", "the baseline has no mean", column.bins.name)
+            elif column.mean is None:
+                yield Finding(self.id, "insufficient", "no scores", column.bins.name)
+            else:
                 yield self._of(column, column.mean, column.bins.mean, column.bins.deviation)
 
     def _of(self, column: ColumnCounts, mean: float, expected: float, deviation: float) -> Finding:
         rows = int(column.counts.sum())
-        moved = abs(mean - expected) / deviation
+        moved = abs(mean - expected) / deviation if deviation else math.inf if mean != expected else 0.0
         noise = (1 / rows + 1 / max(1, column.bins.rows)) ** 0.5
         state: State = "ok"
         if rows < FEWEST_ROWS:
@@ -376,6 +386,8 @@ class ScoreExtremes:
 
     def check(self, evidence: Evidence) -> Iterator[Finding]:
         """A finding for each score column."""
+        if not evidence.scores:
+            yield without_baseline(self.id)
         for column in evidence.scores or ():
             yield self._of(column)
 

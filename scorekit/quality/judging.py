@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import get_args
 
-from scorekit.errors import UsageError
-from scorekit.quality.checks import BY_ID, CHECKS, Check, Evidence
+from scorekit.nearest import nearest
+from scorekit.quality.checks import BY_ID, CHECKS, ROW_CHECKS, Check, Evidence
 from scorekit.quality.counting import ColumnCounts, Counter
-from scorekit.quality.settings import QualitySettings
+from scorekit.quality.settings import QualitySettings, misfit
 from scorekit.quality.stability import ColumnStability, compare
 from scorekit.quality.verdict import SEVERITY, Action, Finding, Outcome, Verdict
 from scorekit.quality.window import Window
@@ -28,7 +29,7 @@ class Judge:
     Raises
     ------
     UsageError
-        If the policy names a check that there is none of.
+        If the policy names a check that there is none of, or asks of one what it cannot do.
     """
 
     def __init__(self, settings: QualitySettings, counter: Counter | None) -> None:
@@ -75,11 +76,15 @@ class Judge:
     def _made(self, check: Check, evidence: Evidence) -> Iterator[Finding]:
         """Findings of one check; of one that raises, that it could not be made."""
         try:
-            findings = list(check.check(evidence))
+            findings = [_sound(check, found) for found in check.check(evidence)]
         except Exception as error:  # noqa: BLE001 - a check may be anybody's
             findings = [Finding(check.id, "unknown", f"the check raised {type(error).__name__}")]
         for found in findings:
-            yield replace(found, action=self._action(check, found.column))
+            action = self._action(check, found.column)
+            # the rows are dealt with one by one; whether they are too many is for row.rejected to say
+            handled = check.id in ROW_CHECKS and action in ("row", "warn")
+            state = "warn" if handled and found.state == "alarm" else found.state
+            yield replace(found, action=action, state=state)
 
     def _action(self, check: Check, column: str) -> Action:
         own = self.settings.columns.get(column)
@@ -92,21 +97,74 @@ def _outcome(findings: Sequence[Finding]) -> Outcome:
     return "fail" if "fail" in actions else "window" if "window" in actions else "pass"
 
 
+def _sound(check: Check, found: Finding) -> Finding:
+    """A finding as others may rely on it, whoever made it."""
+    if found.state not in SEVERITY:
+        raise ValueError(found.state)
+    value, expected = (None if number is None else float(number) for number in (found.value, found.expected))
+    return replace(
+        found,
+        check=check.id,
+        message=str(found.message),
+        column=str(found.column or ""),
+        value=value,
+        expected=expected,
+    )
+
+
 def _foreign(settings: QualitySettings) -> tuple[Check, ...]:
-    """The checks of other packages that a policy names."""
-    wanted = [name for name in settings.checks if name not in BY_ID]
-    return tuple(map(_entry_point, wanted))
+    """The checks of other packages that a policy names; what it asks of each check is possible."""
+    asked = _asked(settings)
+    known: dict[str, Check] = dict(BY_ID)
+    for path, action in asked.items():
+        name = path[-1]
+        if name not in known:
+            known[name] = _entry_point(path)
+        if action == "row" and name not in ROW_CHECKS:
+            raise misfit(
+                f"{name} looks at the whole window: its action is not row",
+                *path,
+                hint="write ignore, warn, window or fail",
+            )
+        if path[0] == "columns" and name in BY_ID and not _of_column(name):
+            raise misfit(
+                f"{name} is not of one column", *path, hint=f'write it in [quality.checks]: "{name}" = …'
+            )
+    return tuple(check for name, check in known.items() if name not in BY_ID)
 
 
-def _entry_point(name: str) -> Check:
+def _asked(settings: QualitySettings) -> Mapping[tuple[str, ...], Action]:
+    """What the policy says of checks, by the names of the tables it stands in and its own."""
+    asked: dict[tuple[str, ...], Action] = {
+        ("checks", name): action for name, action in settings.checks.items()
+    }
+    for column, own in settings.columns.items():
+        asked |= {("columns", column, "checks", name): action for name, action in own.checks.items()}
+    return asked
+
+
+def _of_column(name: str) -> bool:
+    return name.startswith("column.") or (name in ROW_CHECKS and name != "score.finite")
+
+
+def _entry_point(path: tuple[str, ...]) -> Check:
     from importlib.metadata import entry_points
 
+    name = path[-1]
     found = entry_points(group=ENTRY_POINTS, name=name)
     if not found:
-        known = ", ".join(BY_ID)
-        raise UsageError(f"there is no check {name!r}", hint=f"known are {known}", code="policy")
+        near = nearest(name, BY_ID)
+        hint = f"did you mean {near}?" if near else f"known are {', '.join(BY_ID)}"
+        raise misfit(f"there is no check {name!r}", *path, hint=hint)
     try:
         check: Check = next(iter(found)).load()()
+        said, action = check.id, check.action
     except Exception as error:  # whatever a foreign package raises
-        raise UsageError(f"the check {name!r} cannot be loaded: {error}", code="policy") from error
+        raise misfit(f"the check {name!r} cannot be loaded: {error}", *path) from error
+    if said != name or action not in get_args(Action):
+        raise misfit(
+            f"the check {name!r} calls itself {said!r}, and its action is {action!r}",
+            *path,
+            hint="its id is the name of its entry point, its action one of those of a policy",
+        )
     return check

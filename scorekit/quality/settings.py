@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import ClassVar, Literal
 
 from scorekit.errors import UsageError
+from scorekit.nearest import nearest
 from scorekit.quality.stability import Thresholds
 from scorekit.quality.verdict import Action, OnFail
 from scorekit.schema import Feature, Schema
@@ -31,6 +33,12 @@ class RowBand:
 
     least: int | None = None
     most: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.least or 0) < 0 or (self.most or 0) < 0:
+            raise ValueError("a window never has fewer than 0 rows")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError(f"no window has {self.least} rows or more, and {self.most} or fewer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,11 @@ class ColumnSettings:
     at_most: Bound | None = None
     unseen: Literal["allow", "row"] = "allow"
     checks: dict[str, Action] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, bound in (("at_least", self.at_least), ("at_most", self.at_most)):
+            if isinstance(bound, float) and math.isnan(bound):
+                raise ValueError(f"{name} is not a number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,11 @@ class QualitySettings:
     checks: dict[str, Action] = field(default_factory=dict)
     columns: dict[str, ColumnSettings] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name, share in (("rejected", self.rejected), ("fallback", self.fallback)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} is a share of the rows, from 0 to 1, not {share:g}")
+
 
 @dataclass(frozen=True, slots=True)
 class RowRule:
@@ -110,49 +128,58 @@ class RowRule:
     most: float | None
 
 
+def misfit(message: str, *setting: str, hint: str | None = None) -> UsageError:
+    """A setting of ``[quality]`` that does not fit the model, by the names below that table."""
+    error = UsageError(message, hint=hint, code="policy")
+    error.setting = ("quality", *setting)
+    return error
+
+
 def row_rules(columns: Mapping[str, ColumnSettings], schema: Schema) -> tuple[RowRule, ...]:
     """The rules that rows are held against.
 
     Raises
     ------
     UsageError
-        If there is no such column, or it has no range.
+        If there is no such column, or it has no such range or no categories.
     """
     places = {feature.name: (feature, place) for feature, place in schema.each()}
     rules = []
     for name, asked in columns.items():
         if name not in places:
-            raise UsageError(f"the model has no column {name!r}", hint=_nearest(name, schema), code="policy")
-        feature, place = places[name]
-        rule = RowRule(
-            column=name,
-            coded=feature.coded,
-            place=place,
-            required=asked.required,
-            seen=asked.unseen == "row",
-            least=_bound(feature, asked.at_least),
-            most=_bound(feature, asked.at_most),
-        )
+            near = nearest(name, schema.names)
+            hint = f"did you mean {near!r}?" if near else None
+            raise misfit(f"the model has no column {name!r}", "columns", name, hint=hint)
+        rule = _rule(asked, *places[name])
         if rule.required or rule.seen or rule.least is not None or rule.most is not None:
             rules.append(rule)
     return tuple(rules)
 
 
-def _nearest(name: str, schema: Schema) -> str | None:
-    import difflib
+def _rule(asked: ColumnSettings, feature: Feature, place: int) -> RowRule:
+    seen = asked.unseen == "row"
+    if seen and feature.kind != "category":
+        raise misfit(
+            f"the column {feature.name!r} is {feature.kind} and has no categories",
+            *("columns", feature.name, "unseen"),
+        )
+    least, most = (_bound(feature, name, getattr(asked, name)) for name in ("at_least", "at_most"))
+    if least is not None and most is not None and least > most:
+        raise misfit(
+            f"no value of {feature.name!r} is at least {asked.at_least} and at most {asked.at_most}",
+            *("columns", feature.name, "at_least"),
+        )
+    return RowRule(feature.name, feature.coded, place, asked.required, seen, least, most)
 
-    near = difflib.get_close_matches(name, schema.names, n=1)
-    return f"did you mean {near[0]!r}?" if near else None
 
-
-def _bound(feature: Feature, bound: Bound | None) -> float | None:
+def _bound(feature: Feature, name: str, bound: Bound | None) -> float | None:
     """A bound as its column is decoded: times in microseconds, UTC."""
     if bound is None:
         return None
     timed = isinstance(bound, date)
     if feature.coded or timed != (feature.kind == "timestamp"):
         wanted = "has no range" if feature.coded else f"is {feature.kind}, its range is not of that kind"
-        raise UsageError(f"the column {feature.name!r} {wanted}", code="policy")
+        raise misfit(f"the column {feature.name!r} {wanted}", "columns", feature.name, name)
     if not isinstance(bound, date):
         return float(bound)
     moment = bound if isinstance(bound, datetime) else datetime.combine(bound, time())

@@ -67,6 +67,7 @@ class Window:
             "counts": self.counts.tolist(),
             "answers": self.answers.tolist(),
             "duplicates": self.duplicates,
+            "missing_columns": list(self.missing_columns),
         }
 
     @classmethod
@@ -80,6 +81,7 @@ class Window:
             counts=np.array(content["counts"], dtype=np.int64),
             answers=np.array(content["answers"], dtype=np.int64),
             duplicates=content["duplicates"],
+            missing_columns=tuple(content["missing_columns"]),
         )
 
 
