@@ -198,7 +198,7 @@ def _by_quantiles(finite: Values) -> tuple[list[float], list[str], list[int]]:
     for value in _heavy(finite):
         edges |= {math.nextafter(value, -math.inf), value}
     ordered = sorted(edge for edge in edges if edge < finite.max())
-    return ordered, _interval_labels(ordered), list(range(len(ordered) + 1))
+    return ordered, _interval_labels(ordered, float(finite.max())), list(range(len(ordered) + 1))
 
 
 def _heavy(finite: Values) -> list[float]:
@@ -208,7 +208,7 @@ def _heavy(finite: Values) -> list[float]:
     return heavy
 
 
-def _interval_labels(edges: Sequence[float]) -> list[str]:
+def _interval_labels(edges: Sequence[float], largest: float) -> list[str]:
     """What people call right-closed intervals; one that holds a single value is called by it."""
     if not edges:
         return ["all"]
@@ -219,9 +219,10 @@ def _interval_labels(edges: Sequence[float]) -> list[str]:
             labels.append(f"= {end:.6g}")
             continue
         low = f"{start:.6g} < " if place else ""
-        following = edges[place + 1] if place + 1 < len(edges) else math.inf
+        following = edges[place + 1] if place + 1 < len(edges) else largest
         high = f"< {following:.6g}" if _next(end) == following else f"≤ {end:.6g}"
-        labels.append(f"> {start:.6g}" if end == math.inf else f"{low}x {high}")
+        last = f"≥ {largest:.6g}" if _next(start) == largest else f"> {start:.6g}"
+        labels.append(last if end == math.inf else f"{low}x {high}")
     return labels
 
 

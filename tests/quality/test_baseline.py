@@ -63,6 +63,13 @@ def test_a_sentinel_and_a_pile_of_zeros_stand_alone() -> None:
     assert moved[bins.labels.index("= -999")] == 1
 
 
+def test_a_pile_at_the_largest_value_is_called_by_it() -> None:
+    values = np.concatenate([np.arange(1.0, 901.0), np.full(150, 999.0)])
+    bins = numeric_bins("x", values)
+    assert dict(zip(bins.labels, bins.counts, strict=True))["≥ 999"] == 150
+    assert bins.labels[bins.labels.index("≥ 999") - 1].endswith("x < 999")
+
+
 def test_bins_are_closed_on_the_right_and_hold_a_tenth_each() -> None:
     values = np.arange(1.0, 1001.0)
     bins = numeric_bins("x", values)
