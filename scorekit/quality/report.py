@@ -127,7 +127,10 @@ def _findings(verdict: Verdict) -> str:
     states = [found.state for found in verdict.findings]
     few, good = states.count("insufficient"), states.count("ok")
     note = f'<p class="soft">{few} more had too few rows to judge by.</p>' if few else ""
-    bad = [found for found in verdict.findings if found.state not in ("ok", "insufficient")]
+    bad = sorted(
+        (found for found in verdict.findings if found.state not in ("ok", "insufficient")),
+        key=lambda found: (-rank(found.state), found not in verdict.reasons),
+    )
     if not bad:
         return section("Findings", f"<p>Nothing was found: {good} are ok.</p>{note}")
     caption = f"What was found, worst first; {good} more are ok"

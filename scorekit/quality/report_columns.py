@@ -107,7 +107,7 @@ def short_label(label: str) -> str:
     if found is not None and _number(found[1]) and _number(found[3]):
         return f"{_number(found[1])} – {_number(found[3])}"
     head, _, last = label.rpartition(" ")
-    return f"{head} {_number(last)}" if head in ("x ≤", "x <", ">", "=") and _number(last) else label
+    return f"{head} {_number(last)}" if head in ("x ≤", "x <", ">", "≥", "=") and _number(last) else label
 
 
 def _number(given: str) -> str:
@@ -214,7 +214,9 @@ def history(column: ColumnStability, points: Points, data: ReportData) -> str:
     bins = column.index.bins if column.index else sum(held > 0 for held in column.bins.counts)
     curve = [critical(bins, column.bins.rows, window.rows) for window in data.windows]
     chart = psi_chart(column.name, points, curve, data.thresholds, times)
-    return figure_of(f"<b>Over {len(times)} windows</b>", chart) + _absent(column, points, times)
+    return figure_of(f"<b>Over {len(times)} windows</b>; dashed: what chance passes", chart) + _absent(
+        column, points, times
+    )
 
 
 def _absent(column: ColumnStability, points: Points, times: Sequence[str]) -> str:

@@ -80,11 +80,15 @@ def mark(state: State) -> str:
 
 
 def moments(times: Sequence[datetime]) -> list[str]:
-    """Times as labels of an axis: days, or hours where they all lie close together."""
+    """Times as labels of an axis: days, or finer where they all lie close together."""
     if not times:
         return []
-    close = max(times) - min(times) < timedelta(days=2)
-    return [time.strftime("%d %b %H:%M" if close else "%Y-%m-%d") for time in times]
+    apart = max(times) - min(times)
+    style = next((style for within, style in _CLOSE if apart < within), "%Y-%m-%d")
+    return [time.strftime(style) for time in times]
+
+
+_CLOSE = ((timedelta(hours=1), "%H:%M:%S"), (timedelta(days=2), "%d %b %H:%M"))
 
 
 def moment(time: datetime) -> str:

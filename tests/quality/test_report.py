@@ -20,6 +20,7 @@ from scorekit.quality.psi import population_stability_index
 from scorekit.quality.report import ReportData, SwitchEvent, WindowPoint, column_point, report_html
 from scorekit.quality.report_columns import MOST_BINS, bin_rows, critical
 from scorekit.quality.report_style import STYLE
+from scorekit.quality.report_text import moments
 from scorekit.quality.stability import ColumnStability, compare
 from scorekit.quality.verdict import Finding, Verdict
 from scorekit.quality.window import Window
@@ -193,6 +194,30 @@ def test_the_critical_curve_is_passed_by_chance_once_in_twenty(bins: int, rows: 
     assert critical(bins, 20_000, rows) == pytest.approx(expected, rel=1e-9)
     assert critical(1, 20_000, rows) is None
     assert critical(bins, 20_000, 0) is None
+
+
+def test_what_a_window_failed_by_stands_before_what_only_warns() -> None:
+    findings = (
+        Finding("column.psi", "warn", "moved", "age"),
+        Finding("column.psi", "alarm", "moved far", "job"),
+        Finding("score.psi", "alarm", "moved far", "score", action="window"),
+    )
+    lines = Page(report_html(data_of(findings=findings))).table("What was found")[1:]
+    assert [line[1] for line in lines] == ["score", "job", "age"]
+
+
+@pytest.mark.parametrize(
+    ("apart", "labels"),
+    [
+        (timedelta(days=7), ["2026-01-01", "2026-01-08"]),
+        (timedelta(hours=3), ["01 Jan 00:00", "01 Jan 03:00"]),
+        (timedelta(seconds=9), ["00:00:00", "00:00:09"]),
+    ],
+)
+def test_times_are_as_fine_as_they_need_to_be(apart: timedelta, labels: list[str]) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    assert moments([start, start + apart]) == labels
+    assert moments([]) == []
 
 
 # What may be missing, or odd -----------------------------------------------------------
