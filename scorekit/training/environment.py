@@ -84,6 +84,46 @@ def thread_counts() -> dict[str, int]:
     return counts
 
 
+_VECTOR_PRODUCTS = frozenset(
+    {
+        "GammaRegressor",
+        "HuberRegressor",
+        "LogisticRegression",
+        "LogisticRegressionCV",
+        "PoissonRegressor",
+        "TweedieRegressor",
+    }
+)
+"""Estimators that multiply a matrix by a vector hundreds of times: L-BFGS."""
+_SMALL = 2_000_000
+"""Cells of data up to which BLAS takes longer to wake a second thread for such a product than to do it:
+three to six times the time of one thread on two cores, and no gain up to ten times as many cells."""
+_BLAS_VARIABLES = (
+    "BLIS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+def fitting_threads(estimator: str, cells: int) -> dict[str, int]:
+    """Threads to fit an estimator with, by ``openmp`` and ``blas``: what is there, unless it would harm.
+
+    Parameters
+    ----------
+    estimator : str
+        Name of the final estimator's class.
+    cells : int
+        Rows times columns of the data. The same data is always fitted with as many threads.
+    """
+    counts = thread_counts()
+    told = any(name in os.environ for name in _BLAS_VARIABLES)
+    if estimator in _VECTOR_PRODUCTS and cells <= _SMALL and not told:
+        counts["blas"] = 1
+    return counts
+
+
 @contextmanager
 def limited_threads(counts: Mapping[str, int]) -> Iterator[None]:
     """Compute with so many threads, even where there are fewer cores."""

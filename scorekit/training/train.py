@@ -33,7 +33,7 @@ from scorekit.training import splits
 from scorekit.training.baseline import make_baseline
 from scorekit.training.card import card
 from scorekit.training.dataset import Dataset, read_dataset
-from scorekit.training.environment import environment, thread_counts
+from scorekit.training.environment import environment, fitting_threads
 from scorekit.training.estimators import (
     check_task,
     final_step,
@@ -225,7 +225,7 @@ def fit_dataset(
     recipe, jobs, fallback, progress
         As of ``train``.
     threads : mapping of str to int, optional
-        Threads of OpenMP and BLAS; by default what the machine offers.
+        Threads of OpenMP and BLAS; by default what the machine offers and the fit gains from.
 
     Raises
     ------
@@ -237,7 +237,8 @@ def fit_dataset(
     clock = _Clock({})
     estimator, recipe = _unfitted(recipe, dataset)
     clock.lap("import")
-    given = threads or thread_counts()
+    final = type(final_step(estimator)[1]).__name__
+    given = threads or fitting_threads(final, len(dataset) * len(dataset.schema))
     return _Run(dataset, recipe, estimator, jobs, progress, given, clock, fallback).whole()
 
 
