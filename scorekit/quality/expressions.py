@@ -17,7 +17,7 @@ reach anything else, so it is safe to take from a settings file.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorekit.errors import UsageError
+from scorekit.nearest import nearest
 from scorekit.quality.expression_nodes import (
     CHAINS,
     COMPARISONS,
@@ -381,12 +382,3 @@ class _Parser:
             raise self.error(text.at, message, "write it as '2026-01-31' or '2026-01-31T12:00:00'") from None
         aware = when if when.tzinfo else when.replace(tzinfo=UTC)
         return (aware - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)
-
-
-def nearest(name: str, known: Collection[str]) -> str | None:
-    """The known name that is most like one that is not known."""
-    import difflib
-
-    folded = {each.casefold(): each for each in known}
-    near = difflib.get_close_matches(name.casefold(), list(folded), n=1)
-    return folded[near[0]] if near else None

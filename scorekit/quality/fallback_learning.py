@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorekit.errors import UsageError
+from scorekit.nearest import nearest
 from scorekit.quality.baseline import Baseline, Bins, Codes, Values, numeric_bins
 from scorekit.quality.expression_tokens import quoted
-from scorekit.quality.expressions import nearest, parse
+from scorekit.quality.expressions import parse
 from scorekit.quality.fallback import (
     ExpressionRung,
     Fallback,
