@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from scorekit.alerts import Alert, AlertSettings, Channel, open_channels
-from scorekit.errors import DeliveryFailed
+from scorekit.errors import DeliveryFailed, UsageError
 from tests.alerts import servers
 from tests.alerts.servers import misbehaving, receiver
 
@@ -226,8 +229,16 @@ def test_one_that_hangs_keeps_no_process_alive() -> None:
 # apprise ------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def apprise() -> None:
+    """Apprise is an extra; where everything should be tested it has to be there."""
+    if find_spec("apprise") is None:
+        assert not os.environ.get("CI"), "the extra `alerts` is not installed"
+        pytest.skip("the extra `alerts` is not installed")
+
+
+@pytest.mark.usefixtures("apprise")
 def test_what_apprise_knows() -> None:
-    pytest.importorskip("apprise", reason="the extra `alerts` is not installed")
     with receiver() as seen:
         channel = opened(kind="apprise", url=seen.url.replace("http:", "json:") + "/SECRET")
         channel.send(ALERT)
@@ -239,8 +250,8 @@ def test_what_apprise_knows() -> None:
     assert (first["type"], second["type"]) == ("failure", "success")
 
 
+@pytest.mark.usefixtures("apprise")
 def test_what_apprise_cannot_deliver(caplog: pytest.LogCaptureFixture) -> None:
-    pytest.importorskip("apprise", reason="the extra `alerts` is not installed")
     caplog.set_level("DEBUG")
     with receiver(500) as seen:
         message = failure(opened(kind="apprise", url=seen.url.replace("http:", "json:") + "/SECRET"))
@@ -248,19 +259,13 @@ def test_what_apprise_cannot_deliver(caplog: pytest.LogCaptureFixture) -> None:
     assert "SECRET" not in caplog.text
 
 
+@pytest.mark.usefixtures("apprise")
 def test_an_address_that_apprise_does_not_know() -> None:
-    pytest.importorskip("apprise", reason="the extra `alerts` is not installed")
-    from scorekit.errors import UsageError
-
     with pytest.raises(UsageError, match=r"apprise knows no such address: pigeon://…$"):
         opened(kind="apprise", url="pigeon://SECRET/x")
 
 
 def test_apprise_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    from scorekit.errors import UsageError
-
     monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(UsageError, match="apprise is not installed") as caught:
         opened(kind="apprise", url="json://x")
