@@ -242,13 +242,14 @@ def column_section(
     index_name: str,
     always_open: bool = False,
 ) -> str:
-    """A column's part of the report; open where there is something to see."""
+    """A column's part of the report; open where there is something to see, and for a link to it."""
     shown = " open" if always_open or column.state in ("warn", "alarm") else ""
     psi = figure(column.index.psi_adjusted if column.index else None)
     return (
-        f'<details id="{place}"{shown}><summary><h3>{text(column.name)}</h3>{badge(column.state)}'
+        f"<details{shown}><summary>"
+        f"<h3>{text(column.name)}</h3>{badge(column.state)}"
         f'<span class="psi">{index_name} {psi}</span></summary>'
-        f'<div class="in">{_body(column, points, data, index_name)}</div></details>'
+        f'<div class="in" id="{place}">{_body(column, points, data, index_name)}</div></details>'
     )
 
 

@@ -67,8 +67,7 @@ td.t,th.t{text-align:left;white-space:normal;overflow-wrap:break-word}
 td.t{max-width:440px}td.t:nth-last-child(2):not(:nth-child(-n+3)){min-width:170px}
 tbody th{font-weight:500;text-align:left;white-space:normal;min-width:132px;max-width:280px;
 overflow-wrap:break-word}
-details{background:var(--card);border:1px solid var(--line);border-radius:10px;margin:0 0 10px;
-scroll-margin-top:8px}
+details{background:var(--card);border:1px solid var(--line);border-radius:10px;margin:0 0 10px}
 summary{display:flex;flex-wrap:wrap;gap:4px 12px;align-items:center;padding:11px 18px;cursor:pointer;
 list-style:none}
 summary::-webkit-details-marker{display:none}
@@ -76,7 +75,7 @@ summary:before{content:"";width:7px;height:7px;border:solid var(--soft);border-w
 transform:rotate(-45deg);flex:none}
 details[open]>summary:before{transform:rotate(45deg) translate(-2px,-2px)}
 summary .psi{margin-left:auto;color:var(--soft);font-size:13.5px;font-variant-numeric:tabular-nums}
-.in{padding:0 18px 14px}
+.in{padding:0 18px 14px;scroll-margin-top:56px}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:14px 34px;
 margin:4px 0 12px}
 figure{margin:0;min-width:0}

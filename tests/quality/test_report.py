@@ -501,6 +501,15 @@ def test_what_is_well_is_folded_and_opens_by_the_keyboard(browser: Browser, file
     assert browser.value("document.querySelectorAll('details:not([open])').length") == len(folded) - 1
 
 
+def test_a_link_to_a_folded_feature_unfolds_it(browser: Browser, file: Path) -> None:
+    browser.open(file, 1280)
+    last = len(DATA.verdict.features) - 1
+    opened = f"document.querySelector('#f{last}').closest('details').open"
+    assert browser.value(opened) is False
+    browser.value(f"document.querySelector('a[href=\"#f{last}\"]').click()")
+    assert browser.value(opened) is True
+
+
 def test_on_paper_everything_is_unfolded(browser: Browser, file: Path) -> None:
     browser.open(file, 1280)
     hidden = "[...document.querySelectorAll('table')].filter(each => !each.checkVisibility()).length"
