@@ -30,11 +30,11 @@ types: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 docs: $(VENV)/installed-dev
-	$(BIN)/cog -r -I docs README.md docs/*.md scorekit/known_options.py
+	$(BIN)/cog -r -I docs README.md docs/*.md scorekit/known_options.py scorekit/state/fresh.py
 	$(BIN)/python docs/sessions.py --write README.md docs/*.md
 
 docs-check: $(VENV)/installed-dev
-	$(BIN)/cog --check --diff -I docs README.md docs/*.md scorekit/known_options.py
+	$(BIN)/cog --check --diff -I docs README.md docs/*.md scorekit/known_options.py scorekit/state/fresh.py
 
 dist: $(VENV)/installed-dev
 	$(BIN)/python -m build --quiet

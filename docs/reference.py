@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from scorekit import cli, config, errors
 from scorekit.engine.flaws import FLAWS
@@ -71,6 +72,23 @@ def known_options() -> str:
         lines += [f'        "{option}": "{kind}",' for option, kind in sorted(options.items())]
         lines.append("    },")
     return "\n".join([*lines, "}"])
+
+
+def fresh_statements() -> str:
+    """What the migrations leave in a new database of SQLite, as Python."""
+    import sqlite3
+    import tempfile
+
+    from scorekit.state import migrate, place
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "state.db"
+        migrate.upgrade(place.find(url=f"sqlite:///{file}"))
+        kept = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
+        statements = [str(row[0]) for row in sqlite3.connect(file).execute(kept)]
+    lines = ["STATEMENTS: tuple[str, ...] = ("]
+    lines += [f'    "{" ".join(statement.split())}",' for statement in statements]
+    return "\n".join([*lines, ")"])
 
 
 def flaws() -> str:

@@ -17,7 +17,7 @@ def open_connection(database: Database) -> Connection:
         If there is none, or it cannot be used as it is.
     """
     if not database.begun():
-        _migrate(database)
+        _make(database)
     connection = database.connect()
     revision = _revision(database, connection)
     if revision == HEAD:
@@ -35,6 +35,16 @@ def _revision(database: Database, connection: Connection) -> str | None:
     except BaseException:
         connection.close()
         raise
+
+
+def _make(database: Database) -> None:
+    from scorekit.state import fresh
+    from scorekit.state.sqlite import Sqlite
+
+    if isinstance(database, Sqlite):
+        fresh.make(database)
+    else:
+        _migrate(database)
 
 
 def _migrate(database: Database) -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -11,7 +16,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from scorekit.errors import Unreachable
-from scorekit.state import history, migrate, models, place, revisions, statements
+from scorekit.state import fresh, history, migrate, models, place, revisions, statements
 from scorekit.state.engine import transaction
 from scorekit.state.ledger import Ledger
 from tests.state.samples import record
@@ -233,3 +238,25 @@ def test_postgres_is_never_migrated_unasked(postgres: str) -> None:
         Ledger.open(url=postgres)
     assert said.value.hint == "run `scorekit db upgrade`"
     assert tables(postgres) == set()
+
+
+def test_a_new_file_is_made_as_the_migrations_make_it(tmp_path: Path) -> None:
+    def kept(file: Path) -> list[tuple[str, ...]]:
+        with closing(sqlite3.connect(file)) as connection:
+            made = connection.execute(
+                "SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY rowid"
+            )
+            tables = [(kind, name, " ".join(sql.split())) for kind, name, sql in made]
+            return [*tables, *connection.execute(f"SELECT * FROM {revisions.TABLE}")]
+
+    migrate.upgrade(place.find(url=f"sqlite:///{tmp_path}/migrated.db"))
+    Ledger.open(url=f"sqlite:///{tmp_path}/fresh.db").close()
+    assert kept(tmp_path / "fresh.db") == kept(tmp_path / "migrated.db")
+    assert len(kept(tmp_path / "fresh.db")) > 20
+
+
+def test_the_statements_of_a_new_file_are_those_of_the_migrations() -> None:
+    file = Path(fresh.__file__)
+    cog = [str(Path(sys.executable).parent / "cog"), "--check", "-I", "docs", str(file)]
+    done = subprocess.run(cog, cwd=file.parents[2], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
