@@ -32,11 +32,11 @@ from scorekit.quality.verdict import Finding, State, Verdict
 __all__ = ["ColumnPoint", "ReportData", "SwitchEvent", "WindowPoint", "column_point", "report_html"]
 
 _SAID: Mapping[State, str] = {
-    "ok": "nothing of note has moved",
-    "insufficient": "there is too little to judge by",
-    "warn": "something has moved",
-    "unknown": "a check could not be made",
-    "alarm": "a check is in alarm",
+    "ok": "Ok: nothing of note has moved",
+    "insufficient": "Too few rows to judge by",
+    "warn": "Warning: something has moved",
+    "unknown": "Unknown: a check could not be made",
+    "alarm": "Alarm: at least one check is in alarm",
 }
 
 _HEAD = """<!DOCTYPE html>
@@ -86,13 +86,15 @@ def _badness(column: ColumnStability) -> tuple[int, float]:
 
 def _header(data: ReportData) -> str:
     verdict, judged = data.verdict, f"{text(data.judged)}: " if data.judged else ""
-    said = "the window failed" if verdict.failed else _SAID[verdict.state]
+    said = (
+        f"{WORDS[verdict.state].capitalize()}: the window failed" if verdict.failed else _SAID[verdict.state]
+    )
     return (
         f"<header><h1>Quality of {text(data.model)}:{data.version}</h1>"
         f'<p class="meta"><span>version digest <code>{text(data.digest[:16])}</code></span>'
         f"<span>made {text(moment(data.made))}</span></p>"
         f'<section class="banner {verdict.state}" aria-label="Verdict">{mark(verdict.state)}<div>'
-        f'<p class="what">{WORDS[verdict.state].capitalize()}: {said}</p>'
+        f'<p class="what">{said}</p>'
         f"<p>{judged}{count(verdict.window.rows)} rows, held against {text(data.baseline)}. "
         f"{text(data.consequence)}</p>{_reasons(verdict)}</div></section>{_tiles(data)}</header>"
     )
@@ -132,7 +134,8 @@ def _findings(verdict: Verdict) -> str:
         key=lambda found: (-rank(found.state), found not in verdict.reasons),
     )
     if not bad:
-        return section("Findings", f"<p>Nothing was found: {good} are ok.</p>{note}")
+        said = f"Nothing was found, {good} times all was well." if good else "Nothing could be judged."
+        return section("Findings", f"<p>{said}</p>{note}")
     caption = f"What was found, worst first; {good} more are ok"
     head = ("<Check", "<Column", "<State", "<Found", "<Policy")
     return section("Findings", table("Findings", caption, head, map(_finding_line, bad)) + note)

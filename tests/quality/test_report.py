@@ -234,7 +234,10 @@ def test_a_model_without_a_baseline() -> None:
 
 def test_nothing_found_and_nothing_known_before() -> None:
     content = report_html(data_of(few((500, 500), (50, 50))))
-    assert "Nothing was found" in content
+    assert "Nothing could be judged." in content
+    assert "Ok: nothing of note has moved" in content
+    good = report_html(data_of(findings=(Finding("column.psi", "ok", "PSI 0.001", "x"),) * 3))
+    assert "Nothing was found, 3 times all was well." in good
     assert "Over 1 windows" not in content
     assert "Kill switch" not in content
 
