@@ -13,7 +13,8 @@ def null_mask(array: pa.Array) -> NDArray[np.bool_]:
     """Where an Arrow array is null, without pandas."""
     validity = array.buffers()[0]
     if validity is None:
-        return np.zeros(len(array), dtype=bool)
+        # a column of type null has no buffers, and nothing but nulls
+        return np.full(len(array), array.null_count > 0)
     return ~bits(validity, array.offset, len(array))
 
 

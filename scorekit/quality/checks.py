@@ -130,7 +130,7 @@ class MissingColumns(_Input):
 
     def check(self, evidence: Evidence) -> Iterator[Finding]:
         """A finding for each column that is missing."""
-        for name in evidence.window.missing_columns:
+        for name in sorted(evidence.window.missing_columns):
             yield Finding(self.id, "alarm", "the input lacks the column", name)
 
 
@@ -143,7 +143,7 @@ class _Rows:
 
     def check(self, evidence: Evidence) -> Iterator[Finding]:
         """A finding for each column that has such rows."""
-        for (code, column), count in evidence.window.flaws.items():
+        for (code, column), count in sorted(evidence.window.flaws.items()):
             if ROW_CODES.get(code, "row.invalid") == self.id:
                 said = self.said or code.replace("_", " ")
                 yield Finding(self.id, "alarm", f"{count:,} rows: {said}", column, value=count, expected=0)
