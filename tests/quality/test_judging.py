@@ -53,10 +53,10 @@ def told(verdict: Verdict) -> list[Any]:
         for each in verdict.findings
     ]
     moved = [
-        (column.name, column.state, column.p_warn, column.p_alarm, column.counts.tolist())
-        + (column.index.psi, column.index.psi_adjusted, column.index.p_any, column.index.p_material)
+        (column.name, column.state, column.p_warn, column.p_alarm, column.counts.tolist(), index.psi)
         for column in (*verdict.features, *verdict.scores)
-        if column.index is not None
+        for index in [column.index]
+        if index is not None
     ]
     return [verdict.state, verdict.outcome, found, moved]
 
