@@ -44,6 +44,6 @@ def model(name: str) -> Path:
     if not folder.exists():
         DATA.mkdir(exist_ok=True)
         data = EXAMPLES / "adult-train.parquet"
-        options = ("--target", "income", "--cv", "0", "--name", name, "--store", STORE, *MODELS[name])
+        options = ("--target", "income", "--cv", "2", "--name", name, "--store", STORE, *MODELS[name])
         subprocess.run([*SCOREKIT, "train", data, *map(str, options)], check=True, stderr=sys.stderr)
     return folder

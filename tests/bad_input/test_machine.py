@@ -108,20 +108,20 @@ def small_parts(*args: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_disk_that_is_full_of_scores_leaves_what_can_be_gone_on_with(shop: Shop) -> None:
-    shop.write("rows.csv", as_csv(TRAIN_ROWS * 4))
+    shop.write("rows.csv", as_csv(TRAIN_ROWS * 400))
     command = [
         "-c",
-        PROGRAM.replace("800", "32"),
+        PROGRAM.replace("800", "3200"),
         "score",
         "rows.csv",
         "--chunk-rows",
-        "2",
+        "200",
         "--passthrough",
         "all",
     ]
     whole = small_parts(*command, "-o", "whole.csv", cwd=shop.folder)
     assert whole.returncode == 0, whole.stderr
-    done = small_parts(*command, "-o", "out.csv", cwd=shop.folder, preexec_fn=full_disk(20_000))
+    done = small_parts(*command, "-o", "out.csv", cwd=shop.folder, preexec_fn=full_disk(500_000))
     assert done.returncode == 7, done.stderr
     assert done.stderr == (
         "error: out.csv: no space left while writing; nothing was published\n"
@@ -137,10 +137,20 @@ def test_a_disk_that_is_full_of_scores_leaves_what_can_be_gone_on_with(shop: Sho
 
 @DEV_FULL
 def test_no_output_is_published_whose_errors_could_not_be(shop: Shop) -> None:
-    shop.write("rows.csv", as_csv(column("age", lambda k: SECRET if k % 2 else k, TRAIN_ROWS)))
-    command = "score rows.csv -o out.parquet --errors-file"
-    refused(shop, f"{command} /dev/full", 7, "/dev/full: no space left while writing")
-    refused(shop, f"{command} errors.jsonl", 7, "out.parquet: no space left while writing", full_disk(6_000))
+    shop.write("rows.csv", as_csv(column("age", lambda k: SECRET if k == 1 else k, TRAIN_ROWS * 600)))
+    command = "score rows.csv -o out.parquet --passthrough all --errors-file"
+    for errors, limit, says in (
+        ("/dev/full", None, "/dev/full: no space left while writing"),
+        ("errors.jsonl", full_disk(250_000), "out.parquet: no space left while writing"),
+    ):
+        done = scorekit(*f"{command} {errors}".split(), cwd=shop.folder, preexec_fn=limit)
+        assert done.returncode == 7, done.stderr
+        assert done.stderr.startswith(f"error: {says}")
+        assert SECRET not in done.stderr
+        assert not {"out.parquet", "errors.jsonl"} & set(shop.files())
+    again = scorekit(*f"{command} errors.jsonl --resume".split(), cwd=shop.folder)
+    assert again.returncode == 0, again.stderr
+    assert set(shop.files()) == {"rows.csv", "out.parquet", "errors.jsonl"}
 
 
 def test_a_disk_that_is_full_of_a_version_holds_none_and_no_junk(shop: Shop) -> None:

@@ -102,6 +102,7 @@ def test_names_of_every_kind_go_through_training_and_scoring(ending: str, shop: 
         {
             **{name: f"c{rng.integers(3)}" if place % 2 else float(rng.normal()) for place, name in enumerate(ODD_NAMES)},
             "again": ("no", "yes")[k % 2],
+            "new\nline": f"id {k}",
         }
         for k in range(60)
     ]  # fmt: skip
