@@ -11,7 +11,7 @@ import io
 import re
 import sys
 
-from benchmarks import alarms, batch, limit, row, start, training
+from benchmarks import alarms, batch, limit, quality, row, start, training
 from benchmarks.measure import HERE, machine
 
 TABLES = {
@@ -20,6 +20,7 @@ TABLES = {
     "start": start.main,
     "training": training.main,
     "limit": limit.main,
+    "quality": quality.main,
     "alarms": alarms.main,
 }
 """Part of the README to what prints it."""

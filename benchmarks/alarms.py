@@ -11,15 +11,19 @@ import sys
 import numpy as np
 
 from benchmarks.measure import head, row
-from scorekit.quality.baseline import Bins, numeric_bins
-from scorekit.quality.psi import population_stability_index
+from scorekit.quality.baseline import Baseline, Bins, numeric_bins
+from scorekit.quality.counting import Counter
+from scorekit.quality.judging import Judge
+from scorekit.quality.settings import QualitySettings
 from scorekit.quality.stability import compare
+from scorekit.quality.window import Window
+from scorekit.schema import Feature, Schema
 
 FEATURES = 30
 SIZES = (100, 350, 1_000, 5_000)
 TRAINING_ROWS = 30_000
 TRUE_PSI = (0.25, 0.5)
-PLAIN = 0.25
+PLAIN, LOOSE = 0.25, 0.1
 
 
 def shares(bins: Bins, psi: float) -> np.ndarray:
@@ -42,12 +46,20 @@ def shares(bins: Bins, psi: float) -> np.ndarray:
     return whole
 
 
-def main(*, quick: bool) -> None:
-    """Print both tables."""
+def still_windows(*, quick: bool) -> None:
+    """Windows of rows like those of training, each judged by every check as a run's would be."""
     chance = np.random.default_rng(0)
-    baseline = [numeric_bins(f"x{number}", chance.normal(size=TRAINING_ROWS)) for number in range(FEATURES)]
-    still = np.array([np.array(bins.counts) / bins.rows for bins in baseline])
-    windows = 200 if quick else 2_000
+    names = [f"x{number}" for number in range(FEATURES)]
+    features = [Feature(name=name, kind="numeric", arrow_type="double", nullable=False) for name in names]
+    values = chance.normal(size=(TRAINING_ROWS, FEATURES + 1))
+    baseline = Baseline(
+        kind="out_of_fold",
+        rows=TRAINING_ROWS,
+        features=tuple(numeric_bins(name, values[:, number]) for number, name in enumerate(names)),
+        scores=(numeric_bins("score", values[:, -1]),),
+    )
+    counter = Counter(baseline, Schema(features=tuple(features)))
+    judge = Judge(QualitySettings(), counter)
     head(
         "rows in a window",
         "windows",
@@ -58,19 +70,19 @@ def main(*, quick: bool) -> None:
         "PSI > 0.25 alone",
         "PSI > 0.1 alone",
     )
+    windows = 200 if quick else 2_000
     for size in SIZES:
         alarms = warnings = plain = loose = 0
         for _ in range(windows):
-            counts = chance.multinomial(size, still)
-            states = {column.state for column in compare(baseline, list(counts))}
-            alarms += "alarm" in states
-            warnings += bool({"warn", "alarm"} & states)
-            raw = [
-                population_stability_index(bins.counts, found).psi
-                for bins, found in zip(baseline, counts, strict=True)
-            ]
-            plain += max(raw) > PLAIN
-            loose += max(raw) > 0.1
+            rows = np.asfortranarray(chance.normal(size=(size, FEATURES + 1)))
+            codes = np.zeros((size, 0), dtype=np.int32)
+            counts = counter.count(rows[:, :-1], codes, rows[:, -1:])
+            verdict = judge.judge(Window(rows=size, counts=counts))
+            alarms += verdict.state == "alarm"
+            warnings += verdict.state in ("warn", "alarm")
+            highest = max(column.index.psi for column in verdict.features if column.index is not None)
+            plain += highest > PLAIN
+            loose += highest > LOOSE
         row(
             f"{size:,}",
             f"{windows:,}",
@@ -81,21 +93,33 @@ def main(*, quick: bool) -> None:
             f"{plain / windows:.2%}",
             f"{loose / windows:.2%}",
         )
-    print()
+
+
+def moved_windows(*, quick: bool) -> None:
+    """Windows in which one of the features has moved: how often it is seen."""
+    chance = np.random.default_rng(1)
+    baseline = [numeric_bins(f"x{number}", chance.normal(size=TRAINING_ROWS)) for number in range(FEATURES)]
+    moved = np.array([np.array(bins.counts) / bins.rows for bins in baseline])
     head("true PSI", "rows in a window", "alarm", "warn or alarm", "PSI > 0.25 alone")
+    windows = 50 if quick else 2_000
     for psi in TRUE_PSI:
-        moved = still.copy()
         moved[0] = shares(baseline[0], psi)
         for size in SIZES:
             alarms = warnings = plain = 0
-            for _ in range(windows // 4):
-                counts = chance.multinomial(size, moved)
-                first = compare(baseline, list(counts))[0]
+            for _ in range(windows):
+                first = compare(baseline, list(chance.multinomial(size, moved)))[0]
                 alarms += first.state == "alarm"
                 warnings += first.state in ("warn", "alarm")
                 plain += first.index is not None and first.index.psi > PLAIN
-            found = windows // 4
-            row(psi, f"{size:,}", f"{alarms / found:.1%}", f"{warnings / found:.1%}", f"{plain / found:.1%}")
+            figures = (alarms / windows, warnings / windows, plain / windows)
+            row(psi, f"{size:,}", *(f"{figure:.1%}" for figure in figures))
+
+
+def main(*, quick: bool) -> None:
+    """Print both tables."""
+    still_windows(quick=quick)
+    print()
+    moved_windows(quick=quick)
 
 
 if __name__ == "__main__":

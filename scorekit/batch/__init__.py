@@ -75,6 +75,8 @@ def score_files(
     model: str | Model | None = None,
     store: str | None = None,
     file_format: str | None = None,
+    input_format: str | None = None,
+    output_format: str | None = None,
     options: JobOptions | None = None,
     policy: Policy | None = None,
     on_quality_fail: OnFail | None = None,
@@ -95,6 +97,8 @@ def score_files(
     store : str, optional
     file_format : str, optional
         Format of whatever does not say so by its ending.
+    input_format, output_format : str, optional
+        The same of one side only, such as Parquet that comes through a pipe and CSV that leaves by one.
     options : JobOptions, optional
     policy : Policy, optional
         What holds for the quality of the scores; by default, what holds where nothing is declared.
@@ -122,7 +126,14 @@ def score_files(
     listener = progress or Silent()
     loaded = model if isinstance(model, Model) else load(model, store=store, allow_mismatch=allow_mismatch)
     chosen = _complete(options or JobOptions())
-    made = plan(inputs, output, file_format, chosen.errors_file)
+    made = plan(
+        inputs,
+        output,
+        file_format,
+        chosen.errors_file,
+        input_format=input_format,
+        output_format=output_format,
+    )
     if chosen.resume:
         _refuse_unresumable(made)
     listener.stage("scoring", _rows(made, loaded) if not dry_run else None, "rows")

@@ -69,7 +69,13 @@ class Plan:
 
 
 def plan(
-    inputs: Sequence[str], output: str | None, file_format: str | None, errors_file: str | None = None
+    inputs: Sequence[str],
+    output: str | None,
+    file_format: str | None,
+    errors_file: str | None = None,
+    *,
+    input_format: str | None = None,
+    output_format: str | None = None,
 ) -> Plan:
     """Decide what is scored into what.
 
@@ -84,6 +90,8 @@ def plan(
         Format of whatever does not say so by its ending.
     errors_file : str or None
         Where rejected rows are explained. None means beside each output.
+    input_format, output_format : str or None
+        The same of one side only; before ``file_format``.
 
     Raises
     ------
@@ -91,9 +99,11 @@ def plan(
         If what is written would overwrite an input or something else that is written,
         or if no output or no format can be told.
     """
-    if file_format is not None:
-        format_named(file_format)
-    sources = tuple(source for given in inputs for source in find([given], format=_asked(given, file_format)))
+    read_as, write_as = input_format or file_format, output_format or file_format
+    for named in (read_as, write_as):
+        if named is not None:
+            format_named(named)
+    sources = tuple(source for given in inputs for source in find([given], format=_asked(given, read_as)))
     refuse_twice(sources)
     folders = [given for given in inputs if _names_folder(given, sources)]
     target = output if output is not None else _beside(inputs, folders)
@@ -101,7 +111,7 @@ def plan(
         _refuse_inside(target, inputs)
         made = _into_folder(sources, target.rstrip("/"), errors_file)
     else:
-        job = Job(sources, target, _format(target, file_format, sources[0].format))
+        job = Job(sources, target, _format(target, write_as, sources[0].format))
         made = Plan((_with_errors(job, errors_file),))
     _check_distinct(made.jobs, sources)
     return made

@@ -67,6 +67,12 @@ def score_batch(
         int, typer.Option("--chunk-rows", min=1, max=1_048_576, help="Rows worked on at a time.")
     ] = 65_536,
     file_format: FormatOption = None,
+    input_format: Annotated[
+        str | None, typer.Option("--input-format", help="The same of the input only.")
+    ] = None,
+    output_format: Annotated[
+        str | None, typer.Option("--output-format", help="The same of the output only.")
+    ] = None,
     store: StoreOption = None,
     allow_mismatch: AllowMismatchOption = False,
     as_json: JsonOption = False,
@@ -99,6 +105,8 @@ def score_batch(
                 model=model,
                 store=store,
                 file_format=file_format,
+                input_format=input_format,
+                output_format=output_format,
                 options=options,
                 policy=policy_of(ctx, policy),
                 on_quality_fail=on_quality_fail,

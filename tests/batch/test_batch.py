@@ -311,3 +311,13 @@ def test_a_folder_of_outputs_says_how_many_rows_in_all(bank: Bank, tmp_path: Pat
     done = bank.run("score", tmp_path / "in", "-o", tmp_path / "out")
     assert done.returncode == 0
     assert "in all 200 rows into 2 outputs" in done.stderr
+
+
+def test_parquet_comes_through_a_pipe_and_csv_leaves_by_one(bank: Bank, tmp_path: Path) -> None:
+    data = write(bank.new.slice(0, 20), tmp_path / "rows.parquet")
+    formats = ("--input-format", "parquet", "--output-format", "csv")
+    done = bank.run("score", "-", "-o", "-", *formats, text=False, input=data.read_bytes())
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode().splitlines()
+    assert lines[0].startswith('"score"')
+    assert len(lines) == 21
