@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,11 @@ def columns_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def store_option(store: str | None) -> str:
+    """What the next command needs to find the store, if it was given by an option."""
+    return f" --store {shlex.quote(store)}" if store else ""
 
 
 def some(values: Sequence[object]) -> str:

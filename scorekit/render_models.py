@@ -17,6 +17,7 @@ from scorekit.render_manifest import (
     rows,
     short,
     some,
+    store_option,
     task,
     text,
 )
@@ -59,8 +60,17 @@ _STANDING: dict[Standing, str] = {
 # What there is -----------------------------------------------------------------------
 
 
-def show_overview(overview: Overview, *, whole: bool, as_json: bool) -> None:
-    """Show the versions there are on stdout, the newest ones unless it is to be the whole list."""
+def show_overview(overview: Overview, *, whole: bool, store: str | None = None, as_json: bool) -> None:
+    """Show the versions there are on stdout, the newest ones unless it is to be the whole list.
+
+    Parameters
+    ----------
+    overview : Overview
+    whole : bool
+    store : str, optional
+        What ``--store`` has to say for the next command.
+    as_json : bool
+    """
     if as_json:
         terminal.answer_json(_overview_json(overview))
     elif not overview.models:
@@ -68,10 +78,10 @@ def show_overview(overview: Overview, *, whole: bool, as_json: bool) -> None:
             "no_models",
             {"store": overview.store},
             f"no models in {text(overview.store)} yet",
-            "  next: scorekit train DATA --target COLUMN",
+            f"  next: scorekit train DATA --target COLUMN{text(store_option(store))}",
         )
     else:
-        terminal.answer(*_overview(overview, whole=whole))
+        terminal.answer(*_overview(overview, store_option(store), whole=whole))
 
 
 def _overview_json(overview: Overview) -> dict[str, Any]:
@@ -116,7 +126,7 @@ def _signing_json(signing: Signing) -> dict[str, Any]:
     return {"standing": signing.standing, "keys": list(signing.keys)}
 
 
-def _overview(overview: Overview, *, whole: bool) -> list[RenderableType]:
+def _overview(overview: Overview, option: str, *, whole: bool) -> list[RenderableType]:
     signed = overview.trusting or any(
         row.signing is not None and row.signing.standing != "unsigned"
         for model in overview.models
@@ -125,7 +135,7 @@ def _overview(overview: Overview, *, whole: bool) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for model in overview.models:
         shown = model.versions if whole else _newest(model)
-        parts += ["", *_model_part(model, shown, signed=signed)]
+        parts += ["", *_model_part(model, shown, option, signed=signed)]
     return parts[1:]
 
 
@@ -135,7 +145,9 @@ def _newest(model: ModelVersions) -> Sequence[Listed]:
     return [*model.versions[:_NEWEST], *older]
 
 
-def _model_part(model: ModelVersions, shown: Sequence[Listed], *, signed: bool) -> list[RenderableType]:
+def _model_part(
+    model: ModelVersions, shown: Sequence[Listed], option: str, *, signed: bool
+) -> list[RenderableType]:
     headlines = [row.summary.headline for row in shown if row.summary and row.summary.headline]
     names = {headline.name for headline in headlines}
     title = metric_name(names.pop()) if len(names) == 1 else "metric"
@@ -151,7 +163,7 @@ def _model_part(model: ModelVersions, shown: Sequence[Listed], *, signed: bool) 
     parts: list[RenderableType] = [f"[bold]{text(model.name)}[/]", table]
     hidden = len(model.versions) - len(shown)
     if hidden:
-        parts.append(f"[dim]and {hidden:,} older: scorekit models list {text(model.name)}[/]")
+        parts.append(f"[dim]and {hidden:,} older: scorekit models list {text(model.name + option)}[/]")
     problems = [row.problem for row in shown if row.problem] + list(model.problems)
     return parts + [f"[red]broken:[/] {text(problem)}" for problem in problems]
 

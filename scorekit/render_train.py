@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from scorekit import render_manifest
+from scorekit.render_manifest import store_option
 from scorekit.store.signatures import only_signed
 from scorekit.terminal import terminal
 from scorekit.training.reproduce import Reproduction
@@ -116,8 +116,7 @@ def _tail(training: Training, store: str | None) -> list[str]:
         command = f"scorekit models sign {version} --key KEY"
     else:
         command = f"scorekit score DATA -m {manifest.name if training.champion else version}"
-    place = f" --store {shlex.quote(store)}" if store else ""
-    return ["", f"  next: {escape(command + place)}"]
+    return ["", f"  next: {escape(command + store_option(store))}"]
 
 
 # Making it again ---------------------------------------------------------------------

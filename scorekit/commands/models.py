@@ -7,13 +7,22 @@ from typing import Annotated
 
 import typer
 
-from scorekit.commands.options import ByOption, JsonOption, ReferenceArgument, StoreOption, WhyOption, who
+from scorekit.commands.options import (
+    ByOption,
+    JsonOption,
+    ReferenceArgument,
+    StoreOption,
+    WhyOption,
+    given_store,
+    who,
+)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of a model.")]
 AliasOption = Annotated[str, typer.Option("--alias", help="The alias that is meant.")]
 
 
 def list_models(
+    ctx: typer.Context,
     only: Annotated[
         str | None, typer.Argument(metavar="NAME", help="One model, with all of its versions.")
     ] = None,
@@ -29,7 +38,7 @@ def list_models(
     from scorekit import render_models, versions
 
     found = versions.overview(store, only)
-    render_models.show_overview(found, whole=only is not None, as_json=as_json)
+    render_models.show_overview(found, whole=only is not None, store=given_store(ctx), as_json=as_json)
 
 
 def show(

@@ -135,7 +135,7 @@ def test_of_many_versions_the_newest_and_those_with_an_alias_are_listed(
     said = models("list", "--store", tmp_path)
     numbers = [int(line.split()[0]) for line in said.out.splitlines() if line.strip()[0].isdigit()]
     assert numbers == [*range(30, 20, -1), 7, 1]
-    assert "and 18 older: scorekit models list bank" in said.out
+    assert f"and 18 older: scorekit models list bank --store {tmp_path}\n" in said.out
     assert len(models("list", "bank", "--store", tmp_path).out.splitlines()) == 32
     assert len(models("list", "--json", "--store", tmp_path).json["models"][0]["versions"]) == 30
 
@@ -144,7 +144,7 @@ def test_an_empty_store_says_what_to_do_next(tmp_path: Path, models: Models) -> 
     said = models("list", "--store", tmp_path / "nowhere")
     assert (said.code, said.out) == (0, "")
     assert f"no models in {tmp_path}/nowhere" in said.err
-    assert "next: scorekit train" in said.err
+    assert said.err.endswith(f"next: scorekit train DATA --target COLUMN --store {tmp_path / 'nowhere'}\n")
     assert models("list", "--json", "--store", tmp_path).json == {"store": str(tmp_path), "models": []}
     assert not (tmp_path / "nowhere").exists()
     verified = models("verify", "--store", tmp_path)
