@@ -14,6 +14,7 @@ from scorekit.errors import QualityError, ScorekitError, SwitchOpen, Unreachable
 from scorekit.fallbacks import answering_of
 from scorekit.model import Model
 from scorekit.policy import Policy
+from scorekit.quality.checks import ROW_CHECKS
 from scorekit.quality.counting import Counter
 from scorekit.quality.judging import Judge
 from scorekit.quality.rows import RowRules
@@ -120,9 +121,12 @@ class Gate:
         )
 
     def decisive(self) -> dict[str, str]:
-        """What changes the bytes of an output, and how its rows are counted."""
-        policy = self.policy
-        return {"policy": repr((self.on_fail, policy.quality, policy.fallback, policy.switch))}
+        """What of the policy changes how rows are scored and counted, not how they are judged."""
+        quality, switch = self.policy.quality, self.policy.switch
+        checks = sorted(item for item in quality.checks.items() if item[0] in ROW_CHECKS)
+        # without a ladder in the policy, the one of the version answers where one is required
+        ladder = self.policy.fallback or (self.on_fail == "fallback")
+        return {"policy": repr((quality.columns, checks, ladder, switch.last, switch.poor))}
 
     def begin(self, run_id: str) -> None:
         """Keep a record of what follows as of a run; one that was begun goes on.
