@@ -16,10 +16,11 @@ _NULL = np.uint64(0xC3A5C85C97CB3127)
 
 def hash_ids(ids: pa.RecordBatch) -> Hashes:
     """A hash of each row's id columns; a row in which all of them are null has no id."""
-    hashes = combine([_hashed(column) for column in ids.columns])
+    hashes: Hashes = combine([_hashed(column) for column in ids.columns])
     if all(column.null_count for column in ids.columns):
         without = np.logical_and.reduce([null_mask(column) for column in ids.columns])
-        return hashes[~without]
+        identified: Hashes = hashes[~without]
+        return identified
     return hashes
 
 
