@@ -22,8 +22,8 @@ COLOURS = {"ok": "green", "insufficient": "dim", "unknown": "magenta", "warn": "
 
 def show_check(result: CheckResult, *, as_json: bool) -> None:
     """Show the verdict of some files."""
+    content = {"model": result.model, **verdict_json(result.verdict), "seconds": round(result.seconds, 3)}
     if as_json:
-        content = {"model": result.model, **verdict_json(result.verdict), "seconds": round(result.seconds, 3)}
         terminal.answer_json(content)
         return
     summary = result.summary
@@ -32,18 +32,20 @@ def show_check(result: CheckResult, *, as_json: bool) -> None:
     ]
     if summary.means and len(summary.means) == 1:
         lines.append(f"  score     mean {summary.means[0]:.4g}")
-    terminal.show(*lines, *verdict_lines(result.verdict))
+    figures = {key: value for key, value in content.items() if key not in ("features", "scores")}
+    terminal.report("checked", figures, *lines, *verdict_lines(result.verdict))
 
 
 def show_baseline(manifest: Manifest, *, as_json: bool) -> None:
     """Show a version that was made with another baseline."""
     name = f"{manifest.name}:{manifest.version}"
+    content = {"model": name, "derived_from": manifest.derived_from, "digest": manifest.digest}
     if as_json:
-        terminal.answer_json(
-            {"model": name, "derived_from": manifest.derived_from, "digest": manifest.digest}
-        )
+        terminal.answer_json(content)
         return
-    terminal.show(
+    terminal.report(
+        "published",
+        content,
         f"published [bold]{name}[/], which scores as version {manifest.derived_from}, with a new baseline",
         f"  next: scorekit models promote {name}",
     )

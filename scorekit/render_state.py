@@ -53,7 +53,7 @@ def show_moved(status: SwitchStatus, *, as_json: bool) -> None:
     if as_json:
         terminal.answer_json(_switch_json(status))
         return
-    terminal.show(_headline(status))
+    terminal.report("switch_moved", _switch_json(status), _headline(status))
 
 
 def _headline(status: SwitchStatus) -> str:
@@ -229,10 +229,9 @@ def _run_json(run: PastRun) -> dict[str, Any]:
 
 def show_upgraded(upgraded: Upgraded, *, as_json: bool) -> None:
     """Say what became of a database, on stderr, or as one JSON object on stdout."""
+    found = {"database": upgraded.place, "before": upgraded.before, "revision": upgraded.after}
     if as_json:
-        terminal.answer_json(
-            {"database": upgraded.place, "before": upgraded.before, "revision": upgraded.after}
-        )
+        terminal.answer_json(found)
         return
     if upgraded.before == upgraded.after:
         what = f"is up to date, at revision {upgraded.after}"
@@ -240,7 +239,7 @@ def show_upgraded(upgraded: Upgraded, *, as_json: bool) -> None:
         what = f"was made, at revision {upgraded.after}"
     else:
         what = f"was migrated from revision {upgraded.before} to {upgraded.after}"
-    terminal.show(f"the state database {text(upgraded.place)} {what}")
+    terminal.report("database_upgraded", found, f"the state database {text(upgraded.place)} {what}")
 
 
 def show_standing(standing: Standing, *, as_json: bool) -> None:
@@ -272,19 +271,20 @@ def _standing(standing: Standing) -> str:
 
 def show_pruned(pruned: Pruned, *, as_json: bool) -> None:
     """Say what was removed, on stderr, or as one JSON object on stdout."""
+    found = {
+        "before": _iso(pruned.before),
+        "windows": pruned.windows,
+        "runs": pruned.runs,
+        "alerts": pruned.alerts,
+    }
     if as_json:
-        terminal.answer_json(
-            {
-                "before": _iso(pruned.before),
-                "windows": pruned.windows,
-                "runs": pruned.runs,
-                "alerts": pruned.alerts,
-            }
-        )
+        terminal.answer_json(found)
         return
-    terminal.show(
+    terminal.report(
+        "database_pruned",
+        found,
         f"removed {_many(pruned.windows, 'window')}, {_many(pruned.runs, 'run')} and "
-        f"{_many(pruned.alerts, 'alert')} from before {_minute(pruned.before)} UTC"
+        f"{_many(pruned.alerts, 'alert')} from before {_minute(pruned.before)} UTC",
     )
 
 

@@ -40,6 +40,15 @@ def test_every_option_says_what_it_does(name: str, entry: Entry) -> None:
 
 
 @pytest.mark.parametrize(("name", "entry"), ENTRIES)
+def test_no_help_loses_words_in_brackets(name: str, entry: Entry) -> None:
+    from rich.text import Text
+
+    for parameter in load_command(name, entry).params:
+        said = parameter.help or ""
+        assert Text.from_markup(said).plain == said.replace("\\[", "["), f"{name} {parameter.opts[0]}"
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES)
 def test_every_option_has_a_variable_of_its_name(name: str, entry: Entry) -> None:
     for parameter in load_command(name, entry).params:
         option = max(parameter.opts, key=len)

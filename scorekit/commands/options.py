@@ -38,7 +38,7 @@ FormatOption = Annotated[
 PolicyOption = Annotated[
     Path | None,
     typer.Option(
-        "--policy", help="File with [quality], [fallback] and [switch]. Default: the settings file."
+        "--policy", help=r"File with \[quality], \[fallback] and \[switch]. Default: the settings file."
     ),
 ]
 AllowMismatchOption = Annotated[

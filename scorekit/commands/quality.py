@@ -86,14 +86,15 @@ def init(
     """
     from scorekit.model import load
     from scorekit.policy_template import policy_template, write_policy
-    from scorekit.terminal import terminal
+    from scorekit.terminal import escape, terminal
 
     text = policy_template(load(model, store=store))
     if str(output) == "-":
         terminal.answer_file(text)
         return
     write_policy(output, text, force=force)
-    terminal.show(f"wrote {output}; it is used by every command that runs in its folder")
+    said = f"wrote {escape(str(output))}; it is used by every command that runs in its folder"
+    terminal.report("policy_written", {"output": str(output)}, said)
 
 
 def report(
@@ -115,7 +116,7 @@ def report(
     """
     from scorekit import reporting
     from scorekit.tables.parts import publish_bytes
-    from scorekit.terminal import terminal
+    from scorekit.terminal import escape, terminal
 
     name, page = reporting.make_report(model, store=store, policy=policy_of(ctx, policy), last=last)
     if str(output) == "-":
@@ -123,7 +124,8 @@ def report(
         return
     target = str(output or f"{name}.report.html")
     publish_bytes(target, page.encode())
-    terminal.show(f"wrote {target}: {len(page) / 1000:,.0f} kB")
+    said = f"wrote {escape(target)}: {len(page) / 1000:,.0f} kB"
+    terminal.report("report_written", {"output": target, "bytes": len(page.encode())}, said)
 
 
 def baseline(
