@@ -182,7 +182,11 @@ class Ledger:
     # ---- runs
 
     def begin(self, model: str, version: int, run_id: str, kind: Kind, output: str | None = None) -> Run:
-        """Write down that a run begins, or begins again."""
+        """Write down that a run begins, or begins again.
+
+        Processes that score at the same time need runs of their own: of two windows with the
+        same number in the same run, one counts.
+        """
         named = {"model": model, "version": version, "run_id": run_id}
 
         def begin(cursor: Cursor) -> int:

@@ -108,6 +108,7 @@ class Outbox:
             say(cursor, statements.WRITE_ALERT_STATE, _state_row(state))
         for alert in decided.alerts:
             say(cursor, statements.WRITE_ALERT, _alert_row(alert))
+            say(cursor, statements.FIND_ALERT, {"model": alert.model})
             key = cursor.fetchone()[0]
             for channel in self._channels:
                 if channel.wants(alert):

@@ -90,8 +90,11 @@ SET status = :status, severity = :severity, since = :since, last_sent = :last_se
 WRITE_ALERT = """
 INSERT INTO scorekit_alerts
 (model, fingerprint, check_name, column_name, severity, status, summary, details, created)
-VALUES (:model, :fingerprint, :check_name, :column_name, :severity, :status, :summary, :details, :created)
-RETURNING id"""
+VALUES (:model, :fingerprint, :check_name, :column_name, :severity, :status, :summary, :details, :created)"""
+
+FIND_ALERT = """
+SELECT MAX(id) FROM scorekit_alerts WHERE model = :model"""
+"""The one that was just written by who holds the model; not every SQLite there is knows RETURNING."""
 
 WRITE_DELIVERY = """
 INSERT INTO scorekit_deliveries (alert_key, channel, attempts, next_attempt)

@@ -118,7 +118,7 @@ def statements_of_the_ledger() -> dict[str, str]:
 WORDS = {
     *("select", "from", "where", "and", "or", "order", "by", "desc", "limit", "coalesce", "max"),
     *("insert", "into", "values", "on", "conflict", "do", "nothing", "update", "set", "delete", "null"),
-    *("join", "is", "returning"),
+    *("join", "is"),
     *("closed", "running"),
 }
 
