@@ -91,11 +91,12 @@ class Gate:
         self.on_fail: OnFail = on_fail or policy.quality.on_fail
         manifest, baseline = model.manifest, model.baseline
         counter = Counter(baseline, manifest.inputs) if baseline else None
-        with policy.located():
-            self._rules = RowRules(policy.quality, manifest.inputs)
-            self._judge = Judge(policy.quality, counter)
         with policy.located("fallback", "ladder"):
             self._answering = answering_of(model, policy, required=self.on_fail == "fallback")
+        answers = self._answering.counter if self._answering is not None else None
+        with policy.located():
+            self._rules = RowRules(policy.quality, manifest.inputs)
+            self._judge = Judge(policy.quality, counter, answers)
         self.scorer = self._scorer(counter, self._answering)
         self._record = Record(ledger, manifest, policy, kind=kind, output=output) if ledger else None
 
@@ -151,7 +152,13 @@ class Gate:
         """The verdict of a window; nothing is recorded."""
         return self._judge.judge(window)
 
-    def decide(self, number: int, window: Window, poor: PoorRows) -> Decision:
+    def judge_answers(self, window: Window) -> tuple[Finding, ...]:
+        """What is found in the answers of the fallback, in a window that it answered as a whole."""
+        return self._judge.judge_answers(window)
+
+    def decide(
+        self, number: int, window: Window, poor: PoorRows, *, first_row: int | None = None
+    ) -> Decision:
         """Judge a window, record it, and say what becomes of it.
 
         Parameters
@@ -162,10 +169,14 @@ class Gate:
         window : Window
         poor : PoorRows
             Of the same rows.
+        first_row : int, optional
+            Of the window within the run, from 0, where its windows follow each other; by
+            default they are outputs, each with rows of its own.
         """
         verdict = self.judge(window)
         try:
-            switch = self._record.window(number, verdict, poor) if self._record is not None else None
+            record = self._record
+            switch = record.window(number, verdict, poor, first_row) if record is not None else None
         except Unreachable as unreachable:
             # a switch that cannot be read counts as open
             return Decision(verdict, "withhold", refusal=unreachable)

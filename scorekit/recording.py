@@ -66,7 +66,9 @@ class Record:
             )
         self._run = self._runs[run_id]
 
-    def window(self, number: int, verdict: Verdict, poor: PoorRows) -> SwitchState:
+    def window(
+        self, number: int, verdict: Verdict, poor: PoorRows, first_row: int | None = None
+    ) -> SwitchState:
         """Write down a window; how the switch stands after it.
 
         Parameters
@@ -76,11 +78,14 @@ class Record:
         verdict : Verdict
         poor : PoorRows
             Of the same rows.
+        first_row : int, optional
+            Of the window within the run, from 0; by default, those of a window by itself.
         """
         assert self._run is not None  # noqa: S101 - begun before anything is scored
         outcome = WindowOutcome.of(poor, failed=verdict.failed)
         asked = time.monotonic()
-        recorded = self._ledger.record(self._run, number, number * _APART, verdict, outcome, self._rules)
+        first = number * _APART if first_row is None else first_row
+        recorded = self._ledger.record(self._run, number, first, verdict, outcome, self._rules)
         self._switch, self._read_at = recorded.state, asked
         if self._outbox is not None:
             findings = (*verdict.findings, switch_finding(recorded.state, recorded.reason))

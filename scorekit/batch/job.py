@@ -33,6 +33,7 @@ from scorekit.errors import (
 from scorekit.gate import Decision, Gate
 from scorekit.progress import Progress
 from scorekit.quality.duplicates import SeenIds
+from scorekit.quality.verdict import Finding
 from scorekit.scoring import Scorer
 from scorekit.tables import TableWriter, open_output
 from scorekit.tables.parts import exists, identity, join_parts, output_metadata, publish_file, remove
@@ -144,6 +145,7 @@ class _Run:
         self._rows = self._pass(gate.scorer)
         self._run_id = options.run_id
         self._decision: Decision | None = None
+        self._told: tuple[Finding, ...] = ()
         self._hashes: Future[tuple[str, ...]] | None = None
 
     def _pass(self, scorer: Scorer) -> Pass:
@@ -274,6 +276,7 @@ class _Run:
                 f"{self._job.sources[0].name}: the input changed while it was scored",
                 hint="score a file that nobody writes to",
             )
+        self._told = self._gate.judge_answers(self._rows.window)
         return state
 
     def _finish(self, partial: Partial, state: State) -> JobResult:
@@ -432,14 +435,14 @@ class _Run:
         publish_file(copy, self._job.errors)
 
     def _result(self, fate: Fate, place: str, refusal: ScorekitError | None = None) -> JobResult:
-        summary = self._rows.summary
+        summary, verdict = self._rows.summary, self._decided.verdict
         return JobResult(
             target=place,
             summary=summary,
             errors_file=self._job.errors if summary.rejected else None,
             key="" if self._hashes is None else self._key(),
             fate=fate,
-            verdict=self._decided.verdict,
+            verdict=replace(verdict, findings=(*verdict.findings, *self._told)),
             switch=self._decided.switch,
             refusal=refusal,
         )

@@ -63,6 +63,8 @@ class Evidence:
         None where the model has no baseline, or nothing was counted.
     feature_stability, score_stability : sequence of ColumnStability
         PSI of each, in the same order.
+    answer_stability : sequence of ColumnStability
+        PSI of what each rung of the fallback answered, against its answers at training.
     """
 
     window: Window
@@ -71,6 +73,7 @@ class Evidence:
     scores: Sequence[ColumnCounts] | None
     feature_stability: Sequence[ColumnStability] = ()
     score_stability: Sequence[ColumnStability] = ()
+    answer_stability: Sequence[ColumnStability] = ()
 
 
 class Check(Protocol):
@@ -205,6 +208,19 @@ class FallbackRows:
         yield from _limited(self.id, window.fallback, window.rows, evidence.settings.fallback, said)
 
 
+class FallbackPsi:
+    """PSI of what each rung of the fallback answered, against its answers at training."""
+
+    id = "fallback.psi"
+    action: ClassVar[Action] = "warn"
+
+    def check(self, evidence: Evidence) -> Iterator[Finding]:
+        """A finding for each rung that answered."""
+        for column in evidence.answer_stability:
+            if column.index is not None:
+                yield stability_finding(self.id, column)
+
+
 def _limited(check: str, count: int, rows: int, most: float, said: str) -> Iterator[Finding]:
     if rows:
         share = count / rows
@@ -308,7 +324,7 @@ class ConstantNow:
         if rows < FEWEST_ROWS:
             return Finding(self.id, "insufficient", "too few rows", name, held, before)
         if held == 1.0 and before < CONSTANT:
-            said = f"all rows are {column.bins.labels[fullest]}, {before:.1%} were at training"
+            said = f"all rows are in one bin, which had {before:.1%} at training"
             return Finding(self.id, "alarm", said, name, held, before)
         return Finding(self.id, "ok", f"{held:.1%} in the fullest bin", name, held, before)
 
@@ -429,6 +445,7 @@ CHECKS: tuple[Check, ...] = (
     ScoreMean(),
     ScoreExtremes(),
     FallbackRows(),
+    FallbackPsi(),
 )
 """All checks, in the order in which they are made."""
 

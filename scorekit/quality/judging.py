@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from scorekit.nearest import nearest
-from scorekit.quality.checks import BY_ID, CHECKS, ROW_CHECKS, Check, Evidence
+from scorekit.quality.checks import BY_ID, CHECKS, ROW_CHECKS, Check, Evidence, FallbackPsi
 from scorekit.quality.counting import ColumnCounts, Counter
 from scorekit.quality.settings import QualitySettings, misfit
 from scorekit.quality.stability import ColumnStability, compare
 from scorekit.quality.verdict import SEVERITY, Action, Finding, Outcome, Verdict
 from scorekit.quality.window import Window
+
+if TYPE_CHECKING:
+    from scorekit.quality.ladder import AnswerCounter
 
 ENTRY_POINTS = "scorekit.checks"
 
@@ -25,6 +28,8 @@ class Judge:
     settings : QualitySettings
     counter : Counter or None
         None where the model has no baseline.
+    answers : AnswerCounter, optional
+        Of the fallback, where one is declared.
 
     Raises
     ------
@@ -32,9 +37,12 @@ class Judge:
         If the policy names a check that there is none of, or asks of one what it cannot do.
     """
 
-    def __init__(self, settings: QualitySettings, counter: Counter | None) -> None:
+    def __init__(
+        self, settings: QualitySettings, counter: Counter | None, answers: AnswerCounter | None = None
+    ) -> None:
         self.settings = settings
         self.counter = counter
+        self._answers = answers
         self._checks = (*CHECKS, *_foreign(settings))
 
     def judge(self, window: Window) -> Verdict:
@@ -58,15 +66,33 @@ class Judge:
             window=window,
         )
 
+    def judge_answers(self, window: Window) -> tuple[Finding, ...]:
+        """What is found in the answers of the fallback alone, in a window that it answered."""
+        evidence = Evidence(window, self.settings, None, None, answer_stability=self._answered(window))
+        return tuple(self._made(FallbackPsi(), evidence))
+
+    def _answered(self, window: Window) -> tuple[ColumnStability, ...]:
+        if self._answers is None or not len(window.answers):
+            return ()
+        bins = [bins.model_copy(update={"name": f"rung {rung + 1}"}) for rung, bins in self._answers.columns]
+        return compare(bins, self._answers.split(window.answers)[1], self.settings.thresholds)
+
     def _evidence(self, window: Window) -> Evidence:
+        answered = self._answered(window)
         if self.counter is None:
-            return Evidence(window, self.settings, None, None)
+            return Evidence(window, self.settings, None, None, answer_stability=answered)
         vector = window.counts if len(window.counts) else self.counter.nothing()
         columns = self.counter.split(vector)
         count = len(self.counter.features)
         features, scores = columns[:count], columns[count:]
         return Evidence(
-            window, self.settings, features, scores, self._stability(features), self._stability(scores)
+            window,
+            self.settings,
+            features,
+            scores,
+            self._stability(features),
+            self._stability(scores),
+            answered,
         )
 
     def _stability(self, columns: Sequence[ColumnCounts]) -> tuple[ColumnStability, ...]:

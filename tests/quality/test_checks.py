@@ -14,7 +14,7 @@ from scorekit.schema import MISSING, Schema
 from tests.quality import windows
 from tests.quality.windows import Changed, finding, judged, window
 
-ORDER = ["input", "schema", "row", "column", "score"]
+ORDER = ["input", "schema", "row", "column", "score", "fallback"]
 
 
 def test_checks_are_made_in_the_order_of_the_groups_and_each_says_what_it_looks_at() -> None:
