@@ -21,7 +21,7 @@ from scorekit.store.versions import Ref, Store
 from scorekit.training.dataset import Dataset, read_dataset
 from scorekit.training.environment import PACKAGES, installed_packages
 from scorekit.training.recipe import Recipe
-from scorekit.training.train import Fitted, fit_dataset
+from scorekit.training.run import Fitted, fit_dataset
 
 METRIC_TOLERANCE = 1e-6
 """Relative difference of a metric that is worth telling; other workers sum in another order."""
