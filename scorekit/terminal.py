@@ -226,25 +226,32 @@ def _bars(console: Console) -> Bars:
     return progress.Progress(
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
-        progress.TextColumn("{task.completed:,.0f} {task.fields[unit]}"),
-        _rate_column(),
+        *_columns(),
         progress.TimeRemainingColumn(),
         console=console,
         transient=True,
     )
 
 
-def _rate_column() -> Any:
+def _columns() -> list[Any]:
+    """How much is done, of how much where that is known, and how fast; nothing where nothing is counted."""
     from rich.progress import ProgressColumn
     from rich.text import Text
 
+    class CountColumn(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            if not task.fields["unit"]:
+                return Text("")
+            of = f" of {task.total:,.0f}" if task.total is not None else ""
+            return Text(f"{task.completed:,.0f}{of} {task.fields['unit']}")
+
     class RateColumn(ProgressColumn):
         def render(self, task: Any) -> Text:
-            if not task.speed or not task.fields["unit"]:
+            if not task.speed or task.fields["unit"] != "rows":
                 return Text("")
-            return Text(f"{task.speed:,.0f} {task.fields['unit']}/s", style="dim")
+            return Text(f"{task.speed:,.0f} rows/s", style="dim")
 
-    return RateColumn()
+    return [CountColumn(), RateColumn()]
 
 
 terminal = Terminal()

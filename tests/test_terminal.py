@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from rich.text import Text
 
-from scorekit.terminal import escape, plain, terminal
+from scorekit.terminal import _bars, _Drawn, escape, plain, terminal
 
 # a backslash before a tag would escape the tag, and no name of a file or column ends in one
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["C"])).filter(
@@ -57,3 +59,24 @@ def test_a_report_is_a_summary_or_one_line_of_log(
     said = json.loads(line)
     assert said.pop("time")
     assert said == {"event": "scored", "message": "scored 3 rows", "rows": 3, "mean": None}
+
+
+@pytest.mark.parametrize(
+    ("stage", "shown"),
+    [
+        (("fit",), "fit"),
+        (("folds", 5, "folds"), "2 of 5 folds"),
+        (("scoring", None, "rows"), "2 rows"),
+        (("scoring", 1000, "rows"), "2 of 1,000 rows"),
+    ],
+)
+def test_a_bar_counts_what_there_is_to_count(stage: tuple[Any, ...], shown: str) -> None:
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
+    with _bars(console) as bars:
+        drawn = _Drawn(bars)
+        drawn.stage(*stage)
+        drawn.advance(2)
+        line = "".join(segment.text for segment in console.render(bars.get_renderable()))
+    assert shown in line
+    assert "folds/s" not in line
+    assert (" 2" in line) == (shown != "fit")
