@@ -41,6 +41,7 @@ COMMANDS: dict[str, Entry] = {
     "train": Entry("train:train", "Train a model on DATA and publish it as a version.", _SCORE),
     "score": Entry("score_batch:score_batch", "Score every row of INPUT.", _SCORE),
     "score-batch": Entry("score_batch:score_batch", "Score every row of INPUT.", _SCORE),
+    "score-stream": Entry("score_stream:score_stream", "Answer JSON lines by scores, line by line.", _SCORE),
     "reproduce": Entry("reproduce:reproduce", "Train a version again and compare.", _MODELS),
     "check": Entry("check:check", "Say how a model does, as a monitoring plugin.", _SYSTEM),
     "doctor": Entry("doctor:doctor", "Show what is installed, active and reachable.", _SYSTEM),

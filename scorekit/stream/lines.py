@@ -1,0 +1,182 @@
+"""Lines as records: what each of them is, and what is wrong with it.
+
+Many lines are read by pyarrow into columns, few of them one by one into records, which
+costs less than a table would; and so are many where one of them is odd. Both give the
+same scores to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+
+from scorekit.feeds import Message
+from scorekit.schema import Schema
+from scorekit.scoring import Rows
+from scorekit.stream.carrying import Carrier
+from scorekit.tables import json_records
+from scorekit.tables.absent import Unsure, lacking, with_absent
+from scorekit.tables.json_records import DEPTH, Integer, Number
+from scorekit.tables.jsonl import JsonBlock, parse
+
+EMPTY = "empty_line"
+TOO_LONG = "too_long"
+
+MANY = 64
+"""Lines from which a table costs less than records."""
+
+_PATIENCE = 3
+"""Batches in a row that a table could not hold, after which none is tried for a while."""
+_PAUSE = 50
+"""Batches of that while."""
+_DIGITS = 4000
+"""Digits of the longest whole number that Python reads; a longer one is infinite as float64."""
+
+
+class Wrong(NamedTuple):
+    """What is wrong with a line that is no record."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lines:
+    """A batch of messages, read.
+
+    Attributes
+    ----------
+    messages : sequence of Message
+        All but those that are empty.
+    rows : pyarrow.RecordBatch or sequence of dict
+        A row for each message; of one that is no record, an empty one.
+    wrong : dict of int to Wrong
+        What is wrong with messages that are no record, by row.
+    carried : sequence of bytes
+        What is carried from each row to its answer.
+    empty : sequence of Message
+        Those that hold nothing.
+    """
+
+    messages: Sequence[Message]
+    rows: Rows
+    carried: Sequence[bytes]
+    wrong: Mapping[int, Wrong] = field(default_factory=dict)
+    empty: Sequence[Message] = ()
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+
+class LineReader:
+    """Reads messages for a model.
+
+    Parameters
+    ----------
+    inputs : Schema
+    carrier : Carrier
+    """
+
+    def __init__(self, inputs: Schema, carrier: Carrier) -> None:
+        self._carrier = carrier
+        self._decoder = msgspec.json.Decoder(dict)
+        self._plan = {feature.name: _PLANS.get(feature.kind, pa.string()) for feature in inputs.features}
+        self._failed = 0
+        self._pause = 0
+
+    def read(self, messages: Sequence[Message]) -> Lines:
+        """Read a batch of messages."""
+        if len(messages) >= MANY:
+            lines = self._as_table(messages)
+            if lines is not None:
+                return lines
+        return self._one_by_one(messages)
+
+    # many lines
+
+    def _as_table(self, messages: Sequence[Message]) -> Lines | None:
+        if self._pause:
+            self._pause -= 1
+            return None
+        lines = self._table(messages)
+        self._failed = 0 if lines is not None else self._failed + 1
+        if self._failed == _PATIENCE:
+            self._failed, self._pause = 0, _PAUSE
+        return lines
+
+    def _table(self, messages: Sequence[Message]) -> Lines | None:
+        values = [message.value for message in messages]
+        data = b"\n".join([*values, b""])
+        if any(message.too_long for message in messages) or not JsonBlock(data, 1).plain(len(values)):
+            return None
+        try:
+            table = parse(data, self._plan).combine_chunks().to_batches()
+            if len(table) != 1 or table[0].num_rows != len(values):
+                return None
+            holed = [name for name in self._plan if table[0].column(name).null_count]
+            rows = with_absent(table[0], lacking(data, holed))
+            return Lines(messages, rows, self._carried(values))
+        except (pa.ArrowInvalid, Unsure, ValueError, RecursionError):
+            return None
+
+    def _carried(self, values: Sequence[bytes]) -> Sequence[bytes]:
+        if not self._carrier.anything:
+            return [b""] * len(values)
+        return [self._carrier.of_line(value) for value in values]
+
+    # few lines, or odd ones
+
+    def _one_by_one(self, messages: Sequence[Message]) -> Lines:
+        kept: list[Message] = []
+        rows: list[dict[str, Any]] = []
+        carried: list[bytes] = []
+        wrong: dict[int, Wrong] = {}
+        empty: list[Message] = []
+        for message in messages:
+            if not message.too_long and (not message.value or message.value.isspace()):
+                empty.append(message)
+                continue
+            found = self._record(message)
+            if isinstance(found, Wrong):
+                wrong[len(rows)] = found
+                found = {}, b""
+            kept.append(message)
+            rows.append(found[0])
+            carried.append(found[1])
+        return Lines(kept, rows, carried, wrong, empty)
+
+    def _record(self, message: Message) -> tuple[dict[str, Any], bytes] | Wrong:
+        """A record and what is carried from it, or what is wrong."""
+        if message.too_long:
+            return Wrong(TOO_LONG, "longer than a line may be")
+        value = message.value
+        if len(value) > DEPTH and value.count(b"[") + value.count(b"{") > DEPTH:
+            return self._slowly(message)
+        try:
+            record = self._decoder.decode(value)
+            return record, self._carrier.of_line(value) if self._carrier.anything else b""
+        except (ValueError, RecursionError):
+            return self._slowly(message)
+
+    def _slowly(self, message: Message) -> tuple[dict[str, Any], bytes] | Wrong:
+        """What JSON does not have, such as NaN, or a number beyond float64; else, what is wrong."""
+        (line,) = json_records.lines(message.value, message.line)
+        if line.value is None:
+            return Wrong(line.code, line.message)
+        record = {name: _number(value) for name, value in line.value.items()}
+        return record, self._carrier.of_record(line.value)
+
+
+def _number(value: Any) -> Any:
+    """A number that was kept as its text; infinite beyond float64."""
+    if isinstance(value, Integer):
+        return int(value) if len(value) < _DIGITS else float(value)
+    return float(value) if isinstance(value, Number) else value
+
+
+_PLANS = {"numeric": pa.float64(), "boolean": pa.bool_()}
+"""As what a table reads a feature; anything else as text."""

@@ -1,0 +1,199 @@
+"""A stream from its beginning to its end: what it needs is opened, and let go of whatever happens."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from scorekit.errors import ScorekitError, UsageError
+from scorekit.feeds.pipe import STANDARD, LineGrave, LineSource, open_sink, open_source
+from scorekit.gate import Gate
+from scorekit.model import Model, open_model
+from scorekit.policy import Policy
+from scorekit.progress import Progress, Silent
+from scorekit.quality.verdict import OnFail
+from scorekit.state.ledger import Ledger
+from scorekit.store.references import Ref, parse
+from scorekit.store.versions import Store
+from scorekit.stream.engine import Stream
+from scorekit.stream.following import Following
+from scorekit.stream.journal import Journal
+from scorekit.stream.metrics import MetricsFile
+from scorekit.stream.options import StreamOptions, StreamResult
+from scorekit.stream.road import Road
+from scorekit.stream.stopping import Stopping
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a stream comes from and goes to.
+
+    Attributes
+    ----------
+    source, sink : str
+        A file, or ``-``.
+    dead_letter, log_file, metrics_file : str or None
+    """
+
+    source: str = STANDARD
+    sink: str = STANDARD
+    dead_letter: str | None = None
+    log_file: str | None = None
+    metrics_file: str | None = None
+
+
+def score_stream(
+    places: Places | None = None,
+    *,
+    model: str | None = None,
+    store: str | None = None,
+    options: StreamOptions | None = None,
+    policy: Policy | None = None,
+    on_quality_fail: OnFail | None = None,
+    follow: bool = True,
+    allow_mismatch: bool = False,
+    progress: Progress | None = None,
+    waiting: Callable[[], None] = lambda: None,
+) -> StreamResult:
+    """Answer every line of a source, in order.
+
+    Parameters
+    ----------
+    places : Places, optional
+        By default standard input and output.
+    model, store : str, optional
+    options : StreamOptions, optional
+    policy : Policy, optional
+    on_quality_fail : {"warn", "fallback", "fail"}, optional
+        What a failed window does, if not what the policy says.
+    follow : bool
+        Whether another version takes over when the alias moves.
+    allow_mismatch : bool
+        Load a pickle made by another scikit-learn minor version.
+    progress : Progress, optional
+    waiting : callable
+        Called once all is ready for the first line.
+
+    Returns
+    -------
+    StreamResult
+
+    Raises
+    ------
+    ScorekitError
+        See ``errors``; its ``result`` says how far the stream came.
+    """
+    opened = Store.open(store)
+    ref = opened.resolve(model)
+    with ExitStack() as stack:
+        maker = _Maker(
+            stack, opened, places or Places(), _complete(options), policy or Policy(), on_quality_fail,
+            progress or Silent(), allow_mismatch=allow_mismatch,
+        )  # fmt: skip
+        road = maker.road(ref)
+        road.warm()
+        follows = follow and parse(model or ref.name)[1] is None
+        resolve = (lambda: opened.resolve(model or ref.name)) if follows else None
+        stream = maker.stream(road, ref, resolve)
+        waiting()
+        try:
+            stream.run()
+        except ScorekitError as error:
+            error.result = maker.result(stream)
+            raise
+        return maker.result(stream)
+
+
+class _Maker:
+    """Makes the parts of a stream; what has to be let go of is left to a stack."""
+
+    def __init__(
+        self,
+        stack: ExitStack,
+        store: Store,
+        places: Places,
+        options: StreamOptions,
+        policy: Policy,
+        on_fail: OnFail | None,
+        progress: Progress,
+        *,
+        allow_mismatch: bool,
+    ) -> None:
+        self._stack = stack
+        self._store = store
+        self._places = places
+        self._options = options
+        self._policy = policy
+        self._on_fail = on_fail
+        self._allow_mismatch = allow_mismatch
+        self._ledger = stack.enter_context(Ledger.open(store.uri))
+        self._source = open_source(places.source)
+        stack.callback(self._source.close)
+        self._journal = Journal(places.log_file, progress)
+        stack.callback(self._journal.close)
+        self._stopping = Stopping()
+
+    def road(self, ref: Ref) -> Road:
+        """A version, loaded and verified."""
+        model = open_model(self._store, ref, allow_mismatch=self._allow_mismatch)
+        return Road.make(model, self._policy, self._options, self._gate)
+
+    def _gate(self, model: Model, policy: Policy) -> Gate:
+        place = self._places.sink
+        return Gate(model, policy, on_fail=self._on_fail, ledger=self._ledger, kind="stream", output=place)
+
+    def _warm_road(self, ref: Ref) -> Road:
+        road = self.road(ref)
+        road.warm()
+        return road
+
+    def stream(self, road: Road, ref: Ref, resolve: Callable[[], Ref] | None) -> Stream:
+        """All of it."""
+        sink = open_sink(self._places.sink)
+        self._stack.callback(sink.close)
+        grave = self._grave(self._source)
+        following = Following(ref, resolve, self._warm_road) if resolve is not None else None
+        if following is not None:
+            self._stack.callback(following.close)
+        self._source.wake_by(self._stack.enter_context(self._stopping).wake)
+        metrics = MetricsFile(self._places.metrics_file) if self._places.metrics_file else None
+        return Stream(
+            road,
+            self._source,
+            sink,
+            self._options,
+            self._journal,
+            self._stopping,
+            grave=grave,
+            following=following,
+            metrics=metrics,
+        )
+
+    def _grave(self, source: LineSource) -> LineGrave | None:
+        place = self._places.dead_letter
+        if self._options.on_error != "dead-letter":
+            return None
+        if place is None or place == STANDARD:
+            raise UsageError(
+                "lines without a score are to be put aside, and --dead-letter does not say where",
+                hint="name a file with --dead-letter",
+            )
+        grave = LineGrave(open_sink(place))
+        self._stack.callback(grave.close)
+        source.overflow = grave.overflow
+        return grave
+
+    def result(self, stream: Stream) -> StreamResult:
+        """How far it came."""
+        seconds = 0.0 if stream.began is None else time.monotonic() - stream.began
+        engine = stream.road.gate.scorer.engine.name
+        return StreamResult(engine, self._options.run_id, stream.tally, seconds, self._stopping.asked)
+
+
+def _complete(options: StreamOptions | None) -> StreamOptions:
+    chosen = options or StreamOptions()
+    return dataclasses.replace(chosen, run_id=chosen.run_id or uuid.uuid4().hex)

@@ -1,0 +1,133 @@
+"""Windows: rows that follow each other, judged together, and what decides about those after them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from scorekit.gate import Decision, Gate
+from scorekit.quality.window import Window
+from scorekit.scoring import Rows, ScoredBatch, Scorer
+from scorekit.stream.lines import Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How long a window may grow.
+
+    Attributes
+    ----------
+    rows : int
+    seconds : float
+    """
+
+    rows: int = 10_000
+    seconds: float = 3600.0
+
+
+@dataclass(slots=True)
+class Place:
+    """Where in a run the next window begins, whatever version scores it.
+
+    Attributes
+    ----------
+    number : int
+        Of the window, from 0.
+    row : int
+        Its first one, from 0.
+    """
+
+    number: int = 0
+    row: int = 0
+
+
+class Windows:
+    """The windows of one version, one after the other.
+
+    The verdict of the last finished one decides about the rows that follow: while it says
+    that the fallback answers, the model goes on scoring unseen, so that the next one is
+    judged by the model's scores.
+
+    Parameters
+    ----------
+    gate : Gate
+    extent : Extent
+    place : Place
+        Moved on with every window.
+    clock : callable
+        Seconds.
+    """
+
+    def __init__(
+        self, gate: Gate, extent: Extent, place: Place, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.gate = gate
+        self._extent = extent
+        self._place = place
+        self._clock = clock
+        self._standing_in: Scorer | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._window = Window()
+        self._poor = self.gate.poor_rows()
+        self._since = self._clock()
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the fallback answers."""
+        return self._standing_in is not None
+
+    @property
+    def room(self) -> int:
+        """Rows that this window still takes."""
+        return self._extent.rows - self._window.rows
+
+    @property
+    def finished(self) -> bool:
+        """Whether it holds all rows it may, or has been open for as long as it may, with any."""
+        return not self.room or self.remaining <= 0
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until it is finished; its time begins with its first row."""
+        return (
+            self._since + self._extent.seconds - self._clock() if self._window.rows else self._extent.seconds
+        )
+
+    def score(self, lines: Lines) -> tuple[ScoredBatch, ScoredBatch]:
+        """Rows as the model scores them, and as they are answered."""
+        unreadable = list(lines.wrong)
+        found = self.gate.scorer.score(lines.rows, unreadable=unreadable)
+        if self._standing_in is None:
+            return found, found
+        return found, self._standing_in.score(lines.rows, unreadable=unreadable)
+
+    def add(self, found: ScoredBatch, answered: ScoredBatch) -> None:
+        """Count rows that were answered; what the fallback answered is poor, what is judged is the model."""
+        if not self._window.rows:
+            self._since = self._clock()
+        self._window.add(found.window())
+        self._poor.add(len(answered), answered.poor)
+
+    def close(self) -> Decision | None:
+        """Judge the window and write it down; None if it has no rows."""
+        if not self._window.rows:
+            return None
+        place, window, poor = self._place, self._window, self._poor
+        number, row = place.number, place.row
+        place.number, place.row = number + 1, row + window.rows
+        decision = self.gate.decide(number, window, poor, first_row=row)
+        replaces = decision.action == "replace"
+        self._standing_in = self.gate.replacing(decision.verdict) if replaces else None
+        self._begin()
+        return decision
+
+
+def warm(scorer: Scorer, rows: Rows) -> None:
+    """Score something that nobody sees: the first time costs more than those after it."""
+    with np.errstate(all="ignore"):
+        scorer.score(rows)
