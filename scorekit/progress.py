@@ -6,7 +6,15 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Listener to long work. A terminal draws bars; ``Silent`` does nothing."""
+    """Listener to long work. A terminal draws bars; ``Silent`` does nothing.
+
+    Attributes
+    ----------
+    drawn : bool
+        Whether somebody looks, so that it is worth finding out how much there is to do.
+    """
+
+    drawn: bool
 
     def stage(self, name: str, total: int | None = None, unit: str = "") -> None:
         """Begin a stage of ``total`` units; ends the one before."""
@@ -20,6 +28,8 @@ class Progress(Protocol):
 
 class Silent:
     """A listener that does not."""
+
+    drawn = False
 
     def stage(self, name: str, total: int | None = None, unit: str = "") -> None:
         """Begin a stage."""

@@ -201,6 +201,8 @@ class _Logged(Silent):
 class _Drawn:
     """Stages as bars."""
 
+    drawn = True
+
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._task: TaskID | None = None

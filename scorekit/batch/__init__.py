@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scorekit.batch.counting import count_rows
 from scorekit.batch.folder import run_folder
 from scorekit.batch.inputs import open_input
 from scorekit.batch.job import run_job
@@ -136,7 +137,7 @@ def score_files(
     )
     if chosen.resume:
         _refuse_unresumable(made)
-    listener.stage("scoring", _rows(made, loaded) if not dry_run else None, "rows")
+    listener.stage("scoring", count_rows(made, loaded) if listener.drawn and not dry_run else None, "rows")
     with _ledger(loaded) if not dry_run else nullcontext() as ledger:
         where = made.folder or made.jobs[0].target
         gate = Gate(loaded, policy or Policy(), on_fail=on_quality_fail, ledger=ledger, output=where)
@@ -226,20 +227,6 @@ def _refuse_unresumable(made: Plan) -> None:
                 f"what was written to {job.target} is gone, so a run into it cannot be taken up again",
                 hint="leave --resume out, or write a file",
             )
-
-
-def _rows(made: Plan, model: Model) -> int | None:
-    """Rows of all inputs, where every format knows it without reading them."""
-    total = 0
-    for job in made.jobs:
-        for source in job.sources:
-            if source.format not in ("parquet", "arrow") or source.uri == STDIN:
-                return None
-            with closing(open_input(source, model, Carried((), (), model), 1)) as reader:
-                if reader.rows is None:
-                    return None
-                total += reader.rows
-    return total
 
 
 def _tried(made: Plan, gate: Gate, options: JobOptions) -> tuple[JobResult, ...]:

@@ -82,6 +82,7 @@ class Pass:
         self.window = Window.from_dict(state.window)
         self.poor = PoorRows.from_dict(state.poor)
         self.schema = state.arrow_schema()
+        self._progress.advance(self.summary.rows)
 
     def remember(self, state: State, last: ScoredChunk) -> None:
         """Keep in a state what ``take_up`` needs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from pathlib import Path
@@ -14,6 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from scorekit.batch import JobOptions, score_files
+from scorekit.batch.counting import count_rows
+from scorekit.batch.plan import plan
 from scorekit.errors import NothingToDo, RowsRejected, SchemaError, UsageError
 from scorekit.model import load
 from tests.conftest import Bank
@@ -321,3 +324,13 @@ def test_parquet_comes_through_a_pipe_and_csv_leaves_by_one(bank: Bank, tmp_path
     lines = done.stdout.decode().splitlines()
     assert lines[0].startswith('"score"')
     assert len(lines) == 21
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "csv", "jsonl"])
+def test_how_many_rows_there_are_is_told_to_who_waits(ending: str, bank: Bank, tmp_path: Path) -> None:
+    data = write(bank.new.slice(0, 3000), tmp_path / f"rows.{ending}")
+    found = count_rows(plan([str(data)], None, None), load("bank", store=str(bank.store)))
+    assert found == pytest.approx(3000, rel=0.001 if ending in ("csv", "jsonl") else 0)
+    compressed = tmp_path / "more.csv.gz"
+    compressed.write_bytes(gzip.compress(b"a\n1\n"))
+    assert count_rows(plan([str(compressed)], None, None), load("bank", store=str(bank.store))) is None
