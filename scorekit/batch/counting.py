@@ -31,9 +31,10 @@ def count_rows(made: Plan, model: Model) -> int | None:
 
 
 def _count(source: Source, model: Model) -> int | None:
-    if source.uri == STDIN:
+    # the rows of an Arrow file stand with each of its batches, all over the file
+    if source.uri == STDIN or source.format == "arrow":
         return None
-    if source.format in ("parquet", "arrow"):
+    if source.format == "parquet":
         with closing(open_input(source, model, Carried((), (), model), 1)) as reader:
             return reader.rows
     return _expected(Path(source.uri)) if source.local and not source.uri.endswith(".gz") else None

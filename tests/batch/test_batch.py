@@ -326,7 +326,7 @@ def test_parquet_comes_through_a_pipe_and_csv_leaves_by_one(bank: Bank, tmp_path
     assert len(lines) == 21
 
 
-@pytest.mark.parametrize("ending", ["parquet", "arrow", "csv", "jsonl"])
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
 def test_how_many_rows_there_are_is_told_to_who_waits(ending: str, bank: Bank, tmp_path: Path) -> None:
     data = write(bank.new.slice(0, 3000), tmp_path / f"rows.{ending}")
     found = count_rows(plan([str(data)], None, None), load("bank", store=str(bank.store)))
