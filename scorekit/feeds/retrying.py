@@ -68,7 +68,7 @@ class Patience:
         """Whether somebody asked to stop."""
         return self.wake is not None and _readable(self.wake, 0)
 
-    def keep_trying(self, name: str, attempt: Callable[[], T], mend: Callable[[], object] | None = None) -> T:
+    def keep_trying(self, name: str, attempt: Callable[[], T]) -> T:
         """What an attempt returns, once one succeeds.
 
         Parameters
@@ -76,9 +76,7 @@ class Patience:
         name : str
             What is named in messages.
         attempt : callable
-            Raises ``Trouble`` when it should be tried again.
-        mend : callable, optional
-            Called before each further attempt, such as to connect again; its trouble counts, too.
+            Raises ``Trouble`` when it should be tried again, from the beginning.
 
         Raises
         ------
@@ -88,18 +86,13 @@ class Patience:
         try:
             return attempt()
         except Trouble as trouble:
-            return self._try_again(name, attempt, mend, trouble)
+            return self._try_again(name, attempt, trouble)
 
-    def _try_again(
-        self, name: str, attempt: Callable[[], T], mend: Callable[[], object] | None, trouble: Trouble
-    ) -> T:
-        began = time.monotonic()
-        told = False
+    def _try_again(self, name: str, attempt: Callable[[], T], trouble: Trouble) -> T:
+        began, told = time.monotonic(), False
         for pause in pauses():
             self._wait(pause, name, began, trouble)
             try:
-                if mend is not None:
-                    mend()
                 found = attempt()
             except Trouble as latest:
                 trouble = latest
