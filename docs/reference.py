@@ -7,15 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scorekit import cli, config, errors
+from scorekit import cli, command_table, config, errors
 from scorekit.engine.flaws import FLAWS
 from scorekit.engine.lowering import table
 
 
 def commands() -> str:
     """Every command and what it does, as a table."""
-    rows = [(name, entry.help) for name, entry in cli.COMMANDS.items()]
-    for group, (_, _, entries) in cli.GROUPS.items():
+    rows = [(name, entry.help) for name, entry in command_table.COMMANDS.items()]
+    for group, (_, _, entries) in command_table.GROUPS.items():
         rows += [(f"{group} {name}", entry.help) for name, entry in entries.items()]
     return _table(("command", "does"), [(f"`scorekit {name}`", help_text) for name, help_text in rows])
 
@@ -36,8 +36,8 @@ def help_of(*command: str) -> str:
 
 def all_help() -> str:
     """The help of every command, each below its name."""
-    names = [(name,) for name in cli.COMMANDS if name != "score"]
-    names += [(group, name) for group, (_, _, entries) in cli.GROUPS.items() for name in entries]
+    names = [(name,) for name in command_table.COMMANDS if name != "score"]
+    names += [(group, name) for group, (_, _, entries) in command_table.GROUPS.items() for name in entries]
     return "\n\n".join(f"## {' '.join(name)}\n\n{help_of(*name)}" for name in names)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from scorekit import cli, config, errors
-from scorekit.cli import COMMANDS, GROUPS, Entry, load_command, run
+from scorekit.cli import load_command, run
+from scorekit.command_table import COMMANDS, GROUPS, Entry
 from scorekit.known_options import OPTIONS
 from tests.conftest import Bank
 

@@ -14,7 +14,7 @@ import pytest
 
 import scorekit
 from scorekit import config
-from scorekit.cli import COMMANDS, GROUPS
+from scorekit.command_table import COMMANDS, GROUPS
 from scorekit.engine.columns import Decoder
 from scorekit.errors import UsageError
 from scorekit.model import load

@@ -16,6 +16,7 @@ LAYERS: dict[str, float] = {
     "schema": 0,
     "config": 0,
     "known_options": 0,
+    "command_table": 0,
     "nearest": 0,
     "wording": 0,
     "progress": 0,
