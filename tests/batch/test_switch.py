@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scorekit.batch.passing import Pass
+from scorekit.batch.run import ScoredChunk
+from scorekit.batch.writing import Parts
+from scorekit.gate import Decision, Gate
 from tests.batch.nights import CALM, DRIFTED, FALLBACK, Night, sources
 from tests.batch.test_batch import read, write
 
@@ -91,8 +95,6 @@ def test_half_open_a_window_that_fails_opens_it_again(night: Night) -> None:
 
 
 def test_it_is_asked_again_at_the_very_end(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
-    from scorekit.batch.writing import Parts
-
     finish = Parts.finish
 
     def tripped_meanwhile(parts: Parts, schema: pa.Schema) -> None:
@@ -238,22 +240,34 @@ def test_under_another_policy_a_run_is_not_gone_on_with(
     assert [row["score_source"] == "rejected" for row in read(night.target)] == young
 
 
-def test_a_trip_by_hand_is_heard_while_a_stream_is_written(night: Night) -> None:
-    line = write(pq.read_table("calm.parquet").slice(0, 1), night.folder / "one.jsonl").read_bytes()
-    command = [sys.executable, "-m", "scorekit", "score", "-", "--format", "jsonl", "--chunk-rows", "10"]
-    with (
-        (night.folder / "out.jsonl").open("wb") as out,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.PIPE) as process,
-    ):
-        assert process.stdin is not None
-        process.stdin.write(line * 20_000)  # more than is read at once
-        process.stdin.flush()
-        ends = time.monotonic() + 20
-        while not (night.folder / "out.jsonl").stat().st_size:
-            assert time.monotonic() < ends
-            time.sleep(0.02)
+def test_a_trip_by_hand_is_heard_while_a_stream_is_written(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = Pass._count
+
+    def tripped_meanwhile(rows: Pass, chunk: ScoredChunk) -> None:
+        count(rows, chunk)
+        if rows.summary.rows == 500:
+            night.trip()
+
+    monkeypatch.setattr(Pass, "_count", tripped_meanwhile)
+    monkeypatch.setattr("scorekit.recording.KNOWN_FOR", 0.0)
+    done = night.score("--chunk-rows", 100, data="calm.parquet", output="-")
+    assert done.code == 6
+    assert "the kill switch of bank is open" in done.err
+    assert len(done.out.splitlines()) == 400
+
+
+def test_a_trip_after_the_last_row_of_a_stream_does_not_pass_for_success(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = Gate.decide
+
+    def tripped_before(gate: Gate, *args: Any) -> Decision:
         night.trip()
-        time.sleep(1.1)
-        _, said = process.communicate(line * 20_000, timeout=60)
-    assert process.returncode == 6
-    assert b"the kill switch of bank is open" in said
+        return decide(gate, *args)
+
+    monkeypatch.setattr(Gate, "decide", tripped_before)
+    done = night.score(data="calm.parquet", output="-")
+    assert done.code == 6
+    assert "nothing was published" not in done.err
