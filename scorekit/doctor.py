@@ -20,8 +20,20 @@ _NEW_MODEL = "new"
 
 Health = Literal["ok", "off", "bad"]
 
-PACKAGES = ("numpy", "pyarrow", "scikit-learn", "pandas", "joblib", "obstore", "pydantic", "typer")
-EXTRAS = {"aws": "boto3", "sign": "cryptography"}
+PACKAGES = (
+    "numpy",
+    "pyarrow",
+    "scikit-learn",
+    "pandas",
+    "joblib",
+    "obstore",
+    "pydantic",
+    "typer",
+    "msgspec",
+    "SQLAlchemy",
+    "alembic",
+)
+EXTRAS = {"aws": "boto3", "sign": "cryptography", "db": "psycopg", "alerts": "apprise"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,15 @@ def examine(store: str | None, settings: config.Settings, *, settings_from: str,
     settings_from, store_from : str
         Where the settings file and the store were named: option, environment, file or default.
     """
-    findings = [*_installed(), *_extras(), _kernel(), _store(store), _trust()]
+    findings = [
+        *_installed(),
+        *_extras(),
+        _kernel(),
+        _store(store),
+        _trust(),
+        _state(store),
+        *_policy(settings),
+    ]
     findings.append(_settings_file(settings, settings_from))
     if store_from == "file":
         store_from = settings.place_of("doctor", "store")
@@ -139,6 +159,39 @@ def _trust() -> Finding:
         return Finding("store", "trusted keys", "none: every version is used", "off", advice)
     count = f"{len(keys)} key{'s' if len(keys) != 1 else ''}"
     return Finding("store", "trusted keys", f"{count}: only what they signed is used")
+
+
+def _state(uri: str | None) -> Finding:
+    """Whether the state database can be used; an embedded one is made when it is needed."""
+    from scorekit.state import migrate, place
+
+    try:
+        standing = migrate.look(place.find(uri))
+    except ScorekitError as error:
+        return Finding("state", "database", error.message, "bad", error.hint)
+    if standing.problem is not None:
+        return Finding("state", "database", standing.problem.message, "bad", standing.problem.hint)
+    how = f"revision {standing.revision}" if standing.revision else "made when it is needed"
+    return Finding("state", "database", f"{standing.place} ({how})")
+
+
+def _policy(settings: config.Settings) -> Iterator[Finding]:
+    """Whether the policy can be read, and the secrets of its alert channels."""
+    from scorekit.policy import read_policy
+
+    try:
+        policy = read_policy(settings)
+        if policy.settings.path is None:
+            yield Finding("policy", "quality", "none: what holds where nothing is declared")
+            return
+        yield Finding("policy", "quality", f"{policy.settings.path}")
+        if policy.alerts is not None:
+            from scorekit.alerts import open_channels
+
+            channels = ", ".join(f"{made.name} ({made.address})" for made in open_channels(policy.alerts))
+            yield Finding("policy", "alerts", channels or "nobody is told")
+    except ScorekitError as error:
+        yield Finding("policy", "quality", error.message, "bad", error.hint)
 
 
 # Settings ----------------------------------------------------------------------------

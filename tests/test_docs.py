@@ -135,7 +135,7 @@ def test_every_policy_of_the_document_is_one(tmp_path: Path) -> None:
         file.write_text(block)
         settings = config.load(file)
         settings.check()
-        assert read_policy(settings) != Policy(path=file)
+        assert read_policy(settings) != Policy(settings=settings)
     file.write_text("[quality]\non_fale = 1\n")
     with pytest.raises(UsageError, match=":2: no such setting"):
         read_policy(config.load(file))

@@ -123,3 +123,22 @@ def test_every_variable_the_source_names_is_known() -> None:
         named = set(re.findall(r"\bSCOREKIT_[A-Z][A-Z_]*[A-Z]\b", path.read_text()))
         named |= {f"SCOREKIT_{name}" for name in re.findall(r'config\.secret\("(\w+)"\)', path.read_text())}
         assert named <= known, path
+
+
+def test_the_state_and_the_policy_are_tried(bank: Bank, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "scorekit.toml").write_text(
+        '[quality]\nrejected = 0.1\n[[alerts.channels]]\nkind = "webhook"\nurl_env = "QUALITY_HOOK"\n'
+    )
+    done = bank.run("doctor", cwd=here)
+    assert done.returncode == 7
+    assert "QUALITY_HOOK" in done.stdout
+    monkeypatch.setenv("QUALITY_HOOK", "https://hooks.example.com/secret")
+    done = bank.run("doctor", "--json", cwd=here)
+    assert done.returncode == 0, done.stdout
+    assert "state.db" in done.stdout
+    assert "webhook" in done.stdout
+    assert "secret" not in done.stdout
+    monkeypatch.setenv("SCOREKIT_DATABASE_URL", "postgresql+psycopg://nobody:word@127.0.0.1:1/none")
+    done = bank.run("doctor", cwd=here)
+    assert done.returncode == 7
+    assert "word" not in done.stdout + done.stderr
