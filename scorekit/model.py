@@ -17,8 +17,14 @@ from scorekit.scoring import Engine, Scorer, output_columns, output_fields, outp
 from scorekit.store.manifest import BASELINE_FILE, COMPILED_DIR, ESTIMATOR_FILE, FALLBACK_FILE, Manifest
 
 if TYPE_CHECKING:
+    from scorekit.policy import Policy
     from scorekit.quality.fallback import Fallback
+    from scorekit.quality.verdict import Verdict
     from scorekit.store.versions import Ref, Store
+
+
+_ARROW = (pa.Table, pa.RecordBatch)
+_BATCH_ROWS = 65_536
 
 
 class Model:
@@ -93,11 +99,8 @@ class Model:
         >>> model.score(pa.table({...})).column_names              # doctest: +SKIP
         ['score', 'score_source', 'quality_flags', 'model_version']
         """
-        if isinstance(data, pa.Table):
-            return self._table(data)
-        if isinstance(data, pa.RecordBatch):
-            return self._table(pa.Table.from_batches([data]))
-        return self._table(_from_pandas(data)).to_pandas().set_index(data.index)
+        scored = self._table(_as_table(data))
+        return scored if isinstance(data, _ARROW) else scored.to_pandas().set_index(data.index)
 
     def score_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Score one record.
@@ -115,13 +118,50 @@ class Model:
         """
         return next(output_rows(self.scorer.score([row]), self.manifest))
 
+    def judge(self, data: Any, policy: Policy | None = None) -> Verdict:
+        """Judge a table as one window; nothing is recorded, and nobody is told.
+
+        Parameters
+        ----------
+        data : pyarrow.Table, pyarrow.RecordBatch or pandas.DataFrame
+        policy : Policy, optional
+            By default what holds where nothing is declared.
+
+        Returns
+        -------
+        Verdict
+            ``state``, ``failed``, and the findings behind them.
+
+        Examples
+        --------
+        >>> import scorekit
+        >>> verdict = scorekit.load("bank").judge(frame)           # doctest: +SKIP
+        >>> verdict.state, [found.column for found in verdict.findings if found.state == "alarm"]
+        ... # doctest: +SKIP
+        ('alarm', ['month', 'contact'])
+        """
+        from scorekit.gate import Gate
+        from scorekit.policy import Policy
+        from scorekit.quality.window import Window
+
+        gate, window = Gate(self, policy or Policy()), Window()
+        for batch in _as_table(data).to_batches(max_chunksize=_BATCH_ROWS):
+            window.add(gate.scorer.score(batch).window())
+        return gate.judge(window)
+
     def _table(self, table: pa.Table) -> pa.Table:
         schema = pa.schema(output_fields(self.manifest))
         batches = [
             pa.RecordBatch.from_arrays(output_columns(self.scorer.score(batch), self.manifest), schema=schema)
-            for batch in table.to_batches(max_chunksize=65_536)
+            for batch in table.to_batches(max_chunksize=_BATCH_ROWS)
         ]
         return pa.Table.from_batches(batches, schema=schema)
+
+
+def _as_table(data: Any) -> pa.Table:
+    if isinstance(data, pa.Table):
+        return data
+    return pa.Table.from_batches([data]) if isinstance(data, pa.RecordBatch) else _from_pandas(data)
 
 
 def _from_pandas(frame: Any) -> pa.Table:

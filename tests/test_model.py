@@ -9,9 +9,12 @@ import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import scorekit
+from scorekit.batch.checking import check_files
+from scorekit.errors import QualityError
 from scorekit.store.versions import Ref, Store
 from tests.conftest import Bank
 from tests.training.samples import adult, recipe, trained
@@ -69,3 +72,15 @@ def test_an_empty_table_gives_an_empty_one(bank: Bank) -> None:
     empty = model.score(pa.Table.from_batches([], schema=bank.new.schema))
     assert empty.num_rows == 0
     assert empty.column_names[0] == "score"
+
+
+def test_a_table_is_judged_as_a_file_of_it_would_be(bank: Bank, tmp_path: Path) -> None:
+    pq.write_table(bank.new, tmp_path / "rows.parquet")
+    model = scorekit.load("bank", store=str(bank.store))
+    with pytest.raises(QualityError) as refusal:
+        check_files([str(tmp_path / "rows.parquet")], model=model)
+    expected = refusal.value.result.verdict
+    for data in (bank.new, bank.new.to_pandas(), bank.new.to_batches()[0]):
+        verdict = model.judge(data)
+        assert verdict.state == "alarm"
+        assert [found.message for found in verdict.findings] == [f.message for f in expected.findings]
