@@ -40,6 +40,7 @@ _NO_TEXT = {
     b"PAR1": ("Parquet", "score it with `scorekit score`"),
 }
 """What is surely no JSON, by its first bytes."""
+_MARKS = (_BOM, *_NO_TEXT)
 
 
 class LineSource:
@@ -70,6 +71,7 @@ class LineSource:
         self._held = 0
         self._rest: list[bytes] = []
         self._line = 1
+        self._start = b""
         self._started = self._skipping = self._ended = False
         _widen(descriptor)
 
@@ -120,14 +122,10 @@ class LineSource:
         piece = self._piece()
         if piece is None:
             return False
-        if not self._started:
-            piece = self._begin(piece)
-        if not piece:
-            self._end()
-        elif self._skipping:
-            self._skip(piece)
+        if piece:
+            self._take(piece)
         else:
-            self._cut(piece)
+            self._end()
         return True
 
     def _piece(self) -> bytes | None:
@@ -140,15 +138,32 @@ class LineSource:
                 return b""  # the terminal has gone
             raise _unreadable(self.name, error) from None
 
-    def _begin(self, piece: bytes) -> bytes:
-        """The first piece, with as many more as say what this is, less a byte order mark."""
-        while len(piece) < len(_BOM) and _BOM.startswith(piece) and (more := self._piece()):
-            piece += more
-        self._started = True
-        for start, (what, hint) in _NO_TEXT.items():
-            if piece.startswith(start):
+    def _take(self, piece: bytes) -> None:
+        if not self._started:
+            piece = self._start + piece
+            # as many bytes as say what this is
+            if any(len(piece) <= len(mark) and mark.startswith(piece) for mark in _MARKS):
+                self._start = piece
+                return
+            piece = self._begun(piece)
+        if self._skipping:
+            self._skip(piece)
+        else:
+            self._cut(piece)
+
+    def _begun(self, start: bytes) -> bytes:
+        """The first bytes, less a byte order mark.
+
+        Raises
+        ------
+        FormatError
+            If they are of something that is no text.
+        """
+        self._started, self._start = True, b""
+        for mark, (what, hint) in _NO_TEXT.items():
+            if start.startswith(mark):
                 raise FormatError(f"{self.name}: this is {what}, not JSON lines", hint=hint)
-        return piece.removeprefix(_BOM) or (self._piece() or b"")
+        return start.removeprefix(_BOM)
 
     def _cut(self, piece: bytes) -> None:
         """Take the lines of a piece, and keep what has no end yet."""
@@ -175,6 +190,8 @@ class LineSource:
     def _end(self) -> None:
         """The last line may have no end."""
         self._ended = True
+        if self._start:
+            self._cut(self._begun(self._start))
         if self._skipping:
             self._skip(b"\n")
         elif rest := b"".join(self._rest):
