@@ -125,12 +125,12 @@ def _switch() -> str:
     poor = suggested(LAST, POOR_RATE)
     return f"""\
 [switch]
-# opens at so many poor scores among the last {LAST:,}: by chance once in ten thousand times,
-# where {POOR_RATE:.0%} are poor while all is well
-last = {LAST}
-poor = {poor}
-# or at so many failed windows in a row
+# opens at so many failed windows in a row
 windows = 3
+# or at so many poor scores among the last {LAST:,}: by chance once in ten thousand times, where
+# {POOR_RATE:.0%} are poor while all is well; every row of a failed window is, so one large batch is enough
+# last = {LAST}
+# poor = {poor}
 # half open it is closed by so many windows that are clean
 half_open_windows = 3
 """

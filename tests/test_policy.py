@@ -114,7 +114,7 @@ def test_no_policy_is_what_holds_without_one(tmp_path: Path) -> None:
 
 def uncommented(text: str) -> str:
     """A template with everything asked that it offers, but for what has to be learned first."""
-    offered = r"^# (?=\[|(?:least|most|required|unseen|at_least|at_most) = )"
+    offered = r"^# (?=\[|(?:least|most|required|unseen|at_least|at_most|last|poor) = )"
     return re.sub(offered, "", text, flags=re.MULTILINE)
 
 
@@ -123,7 +123,7 @@ def test_a_first_policy_says_what_holds(model: Model, tmp_path: Path) -> None:
     assert read.quality.on_fail == "fallback"
     assert read.quality.checks == {check.id: check.action for check in CHECKS}
     assert read.quality.columns == {}
-    assert (read.switch.last, read.switch.poor) == (1000, 25)
+    assert (read.switch.windows, read.switch.last) == (3, None), "one window is answered by the fallback"
 
 
 def test_all_that_it_offers_may_be_asked_and_no_row_of_training_is_refused(
@@ -134,6 +134,7 @@ def test_all_that_it_offers_may_be_asked_and_no_row_of_training_is_refused(
     assert asked.quality.columns["age"].at_least is not None
     assert asked.quality.columns["job"].unseen == "row"
     assert asked.quality.rows.least is not None
+    assert (asked.switch.last, asked.switch.poor) == (1000, 25)
     data, out = bank.store.parent / "bank.parquet", tmp_path / "out.parquet"
     shutil.copytree(bank.store, tmp_path / "models", ignore=shutil.ignore_patterns(".scorekit"))
     result = score_files([str(data)], str(out), model="bank", store=str(tmp_path / "models"), policy=asked)

@@ -112,7 +112,7 @@ def test_too_few_rows_fail_the_run(night: Night) -> None:
     night.policy(f"[quality.rows]\nleast = {CALM + 1}\n")
     done = night.score(data="calm.parquet")
     assert done.code == 5
-    assert "1,500 rows, fewer than 1,501" in done.err
+    assert "1,300 rows, fewer than 1,301" in done.err
 
 
 def test_the_errors_file_of_what_is_withheld_says_why_rows_were_rejected(night: Night) -> None:
