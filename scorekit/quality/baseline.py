@@ -18,10 +18,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from scorekit.errors import TamperedError
-from scorekit.formats import read_format
+from scorekit.formats import Kept
 from scorekit.schema import Feature
 
 FORMAT_VERSION = 1
@@ -84,7 +83,7 @@ class Bins(BaseModel):
         return self.labels.index(label) if label in self.labels else None
 
 
-class Baseline(BaseModel):
+class Baseline(Kept):
     """What rows and scores are held against.
 
     Attributes
@@ -99,34 +98,14 @@ class Baseline(BaseModel):
         One for each score column; empty where there are no scores to go by.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    NEWEST = FORMAT_VERSION
+    KIND = "a baseline"
 
     format_version: int = FORMAT_VERSION
     kind: BaselineKind
     rows: int
     features: tuple[Bins, ...]
     scores: tuple[Bins, ...] = ()
-
-    def to_bytes(self) -> bytes:
-        """The file."""
-        return self.model_dump_json(indent=1).encode() + b"\n"
-
-    @classmethod
-    def from_bytes(cls, data: bytes, source: str) -> Baseline:
-        """Read a baseline of this or an older format.
-
-        Raises
-        ------
-        TamperedError
-            If it is none.
-        VersionMismatch
-            If a newer scorekit wrote it.
-        """
-        content = read_format(data, source, "a baseline", newest=FORMAT_VERSION)
-        try:
-            return cls.model_validate(content)
-        except ValidationError:
-            raise TamperedError(f"{source} is not a baseline") from None
 
 
 # Making bins -------------------------------------------------------------------------

@@ -13,10 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from scorekit.errors import TamperedError
-from scorekit.formats import read_format
+from scorekit.formats import Kept
 from scorekit.quality.baseline import Bins
 from scorekit.quality.segments import SegmentTable
 from scorekit.quality.settings import FORBID
@@ -197,7 +196,7 @@ def is_of(rung: Rung, asked: RungSettings) -> bool:
             return asked.kind == rung.kind
 
 
-class Fallback(_Part):
+class Fallback(Kept):
     """What was learned and validated of a ladder at training.
 
     Attributes
@@ -210,31 +209,13 @@ class Fallback(_Part):
         From the first.
     """
 
+    NEWEST = FORMAT_VERSION
+    KIND = "a fallback"
+
     format_version: int = FORMAT_VERSION
     outputs: tuple[str, ...]
     probabilities: bool
     rungs: tuple[Rung, ...]
-
-    def to_bytes(self) -> bytes:
-        """The file."""
-        return self.model_dump_json(indent=1).encode() + b"\n"
-
-    @classmethod
-    def from_bytes(cls, data: bytes, source: str) -> Fallback:
-        """Read a fallback of this or an older format.
-
-        Raises
-        ------
-        TamperedError
-            If it is none.
-        VersionMismatch
-            If a newer scorekit wrote it.
-        """
-        content = read_format(data, source, "a fallback", newest=FORMAT_VERSION)
-        try:
-            return cls.model_validate(content)
-        except ValidationError:
-            raise TamperedError(f"{source} is not a fallback") from None
 
     @property
     def versions(self) -> dict[int, str]:

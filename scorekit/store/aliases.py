@@ -9,10 +9,10 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from scorekit.errors import ModelError, TamperedError
-from scorekit.formats import read_format
+from scorekit.errors import ModelError
+from scorekit.formats import Kept
 
 CHAMPION = "champion"
 """The alias a bare model name means."""
@@ -45,10 +45,12 @@ class AliasEntry(BaseModel):
     why: str = ""
 
 
-class AliasRecord(BaseModel):
+class AliasRecord(Kept):
     """Where an alias points, and every move it made, oldest first."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    NEWEST = FORMAT_VERSION
+    KIND = "an alias"
+    MEND = "promote a version to mend it"
 
     format_version: int = FORMAT_VERSION
     version: int
@@ -67,28 +69,6 @@ class AliasRecord(BaseModel):
             entry.to_version for entry in self.history
         ]
         return next((past for past in reversed(trail) if past is not None and past != self.version), None)
-
-    def to_bytes(self) -> bytes:
-        """The file."""
-        return self.model_dump_json(indent=1).encode() + b"\n"
-
-    @classmethod
-    def from_bytes(cls, data: bytes, source: str) -> AliasRecord:
-        """Read an alias.
-
-        Raises
-        ------
-        TamperedError
-            If it is none.
-        VersionMismatch
-            If a newer scorekit wrote it.
-        """
-        mend = "promote a version to mend it"
-        content = read_format(data, source, "an alias", newest=FORMAT_VERSION, hint=mend)
-        try:
-            return cls.model_validate(content)
-        except ValidationError:
-            raise TamperedError(f"{source} is not an alias", hint=mend) from None
 
 
 def entry(to_version: int, *, by: str, why: str) -> AliasEntry:
