@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def all_of(source: LineSource, most: int = 100) -> list[Message]:
 
 def pieces(data: bytes, cuts: list[int]) -> Iterator[bytes]:
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
-    return (data[start:stop] for start, stop in zip(places, places[1:], strict=False))
+    return (data[start:stop] for start, stop in pairwise(places))
 
 
 def fed(parts: Iterator[bytes], *, limit: int, most: int) -> tuple[list[Message], bytes]:
