@@ -116,8 +116,10 @@ class LineSource:
 
     def _read(self, wait: float) -> bool:
         """Read a piece; False if nothing came."""
-        events = self._poll.poll(max(0.0, wait) * 1000)
-        if all(descriptor != self._descriptor for descriptor, _ in events):
+        if not self._poll.poll(max(0.0, wait) * 1000):
+            return False
+        # asked once more, for a signal may have come with the last bytes, and may say to read no more
+        if [descriptor for descriptor, _ in self._poll.poll(0)] != [self._descriptor]:
             return False
         piece = self._piece()
         if piece is None:
