@@ -218,6 +218,7 @@ CODES: Mapping[str, Code] = {
     "duplicate_column": Code(DataError, "two columns of one name"),
     "wrong_type": Code(DataError, "a column of a type that cannot be used for what it is needed for"),
     "replaced": Code(DataError, "an object was replaced while it was read"),
+    "answer_too_large": Code(DataError, "an answer is larger than the broker takes"),
     "rows_rejected": Code(DataError, "more rows were rejected than the run allows"),
     "all_rejected": Code(DataError, "every row was rejected"),
     # data to train on

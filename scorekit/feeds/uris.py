@@ -45,12 +45,18 @@ class Scheme(NamedTuple):
 
 _REDIS = "redis://HOST:6379/STREAM?group=GROUP"
 _AMQP = "amqp://HOST:5672/QUEUE"
+_KAFKA = "kafka://HOST:9092,HOST:9092/TOPIC?group=GROUP"
+_NATS = "nats://HOST:4222/STREAM.CONSUMER, and where answers go nats://HOST:4222/SUBJECT"
 
 SCHEMES: Mapping[str, Scheme] = {
     "redis": Scheme("scorekit.feeds.redis_streams", "RedisBroker", "redis", 6379, _REDIS),
     "rediss": Scheme("scorekit.feeds.redis_streams", "RedisBroker", "redis", 6379, _REDIS, tls=True),
     "amqp": Scheme("scorekit.feeds.rabbitmq", "RabbitBroker", "amqp", 5672, _AMQP),
     "amqps": Scheme("scorekit.feeds.rabbitmq", "RabbitBroker", "amqp", 5671, _AMQP, tls=True),
+    "kafka": Scheme("scorekit.feeds.kafka", "KafkaBroker", "kafka", 9092, _KAFKA),
+    "kafkas": Scheme("scorekit.feeds.kafka", "KafkaBroker", "kafka", 9093, _KAFKA, tls=True),
+    "nats": Scheme("scorekit.feeds.nats", "NatsBroker", "nats", 4222, _NATS),
+    "natss": Scheme("scorekit.feeds.nats", "NatsBroker", "nats", 4222, _NATS, tls=True),
 }
 """Schemes there are."""
 

@@ -47,6 +47,8 @@ class KafkaCluster:
         self._client = ctypes.c_void_p(library.rd_kafka_new(0, conf, said, 256))
         self._brokers = brokers
         self._cluster = ctypes.c_void_p(library.rd_kafka_mock_cluster_new(self._client, brokers))
+        # a group of one needs not wait for others
+        library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 100)
         self.servers = library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
 
     def uri(self, topic: str, **options: object) -> str:

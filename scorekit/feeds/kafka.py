@@ -1,0 +1,46 @@
+"""Kafka: a topic read by a group, and topics written to.
+
+At least once: offsets are committed by hand, once the broker has confirmed the answers. A
+partition that is given up has what was answered of it committed first; of one that was lost
+nothing is committed any more, as another reader has it. Nothing here is exactly once.
+
+References
+----------
+.. [1] KIP-429 (cooperative rebalancing), KIP-1034 (headers of dead letters)
+"""
+
+from __future__ import annotations
+
+from scorekit.feeds import DeadLetters
+from scorekit.feeds.kafka_sink import KafkaGrave, KafkaSink
+from scorekit.feeds.kafka_source import KafkaSource
+from scorekit.feeds.retrying import Patience
+from scorekit.feeds.uris import Address
+
+
+class KafkaBroker:
+    """Speaks Kafka; see ``Broker``.
+
+    Parameters
+    ----------
+    address : Address
+    patience : Patience
+    """
+
+    def __init__(self, address: Address, patience: Patience) -> None:
+        self._address = address
+        self._patience = patience
+        if not address.path or "/" in address.path:
+            address.refuse("names no topic")
+
+    def source(self, batch_size: int, grave: DeadLetters | None) -> KafkaSource:  # noqa: ARG002
+        """Messages of the topic; a broker does not count how often it delivered one."""
+        return KafkaSource(self._address, self._patience)
+
+    def sink(self) -> KafkaSink:
+        """Answers to the topic."""
+        return KafkaSink(self._address, self._patience)
+
+    def dead_letters(self) -> KafkaGrave:
+        """What cannot be answered, to the topic."""
+        return KafkaGrave(KafkaSink(self._address, self._patience, linger=0))
