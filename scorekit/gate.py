@@ -144,6 +144,10 @@ class Gate:
         """Say how the run ended; which alert channels could not be told of it."""
         return self._record.finish(ending, rows) if self._record is not None else ()
 
+    def send_alerts(self) -> tuple[str, ...]:
+        """Send the alerts that are due, while the run goes on; which channels could not be told."""
+        return self._record.send_alerts() if self._record is not None else ()
+
     def poor_rows(self) -> PoorRows:
         """Where a window's poor rows are counted."""
         return PoorRows(self.policy.switch)

@@ -111,6 +111,10 @@ class Record:
         """Say how the run ended, and send the alerts that are due; which could not be sent."""
         for run in self._runs.values():
             self._ledger.finish(run, ending, rows)
+        return self.send_alerts()
+
+    def send_alerts(self) -> tuple[str, ...]:
+        """Send the alerts that are due; which could not be sent."""
         return self._outbox.send().failures if self._outbox is not None else ()
 
 

@@ -89,6 +89,17 @@ def test_rejects_and_flags_load_nothing_more(bank: Bank, tmp_path: Path) -> None
     assert modules & BANNED == set()
 
 
+def test_a_stream_loads_nothing_that_costs_more_than_it(bank: Bank, tmp_path: Path) -> None:
+    """With a window that failed, lines that are odd, ids, and enough lines for a table."""
+    rows = [*bank.new.slice(8000, 300).to_pylist(), {"age": "x"}, {}]
+    source, sink = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{\n")
+    args = ("--source", source, "--sink", sink, "--passthrough", "all", "--metrics-file", tmp_path / "m.prom")
+    modules = loaded("score-stream", *args, SCOREKIT_STORE=str(bank.store))
+    assert sink.read_text().count("\n") == 303
+    assert modules & NOT_FOR_PLAIN_SCORES == set()
+
+
 def test_one_row_in_python_loads_neither_pandas_nor_scikit_learn(bank: Bank) -> None:
     program = (
         "import sys, scorekit; m = scorekit.load('bank');"

@@ -28,6 +28,7 @@ from scorekit.stream.windows import Place, Windows
 if TYPE_CHECKING:
     from scorekit.stream.following import Following
     from scorekit.stream.metrics import MetricsFile
+    from scorekit.stream.telling import Telling
 
 TICK = 1.0
 """Seconds after which the switch, the alias and the clock are looked at, though nothing comes."""
@@ -50,6 +51,8 @@ class Stream:
     following : Following, optional
         What brings the next version.
     metrics : MetricsFile, optional
+    telling : Telling, optional
+        What sends alerts.
 
     Attributes
     ----------
@@ -70,6 +73,7 @@ class Stream:
         grave: DeadLetters | None = None,
         following: Following | None = None,
         metrics: MetricsFile | None = None,
+        telling: Telling | None = None,
     ) -> None:
         self._source = source
         self._sink = sink
@@ -79,6 +83,7 @@ class Stream:
         self._grave = grave
         self._following = following
         self._metrics = metrics
+        self._telling = telling
         self._place = Place()
         self._pace = Pace(options.batch_size, options.max_latency)
         self.tally = Tally()
@@ -226,6 +231,8 @@ class Stream:
         tally.failed_windows += verdict.failed
         tally.verdict, tally.switch = verdict, decision.switch or tally.switch
         self._journal.window(number, decision, replaced=self._windows.replaced)
+        if self._telling is not None:
+            self._telling.after(self.road.gate)
         return decision
 
     def _go_on_after(self, decision: Decision | None) -> None:

@@ -26,6 +26,7 @@ from scorekit.stream.metrics import MetricsFile
 from scorekit.stream.options import StreamOptions, StreamResult
 from scorekit.stream.road import Road
 from scorekit.stream.stopping import Stopping
+from scorekit.stream.telling import Telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,16 @@ class _Maker:
             grave=grave,
             following=following,
             metrics=metrics,
+            telling=self._telling(),
         )
+
+    def _telling(self) -> Telling | None:
+        alerts = self._policy.alerts
+        if alerts is None or not alerts.channels:
+            return None
+        telling = Telling()
+        self._stack.callback(telling.close)
+        return telling
 
     def _grave(self, source: LineSource) -> LineGrave | None:
         place = self._places.dead_letter

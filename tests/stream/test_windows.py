@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import scorekit
+from tests.alerts.servers import receiver
 from tests.batch.nights import Night, make_night
 from tests.conftest import Bank
 from tests.stream.streams import answers, ask, joined, lines_of, running
@@ -211,3 +212,19 @@ def test_a_stretch_of_bad_lines_fails_its_window(night: Night) -> None:
     assert (code, len(found)) == (0, 3 * ROWS)
     assert "window 1 failed: row.rejected" in said
     assert [outcome for *_, outcome, _ in windows(night)] == ["pass", "window", "pass"]
+
+
+def test_an_alert_is_sent_while_the_stream_goes_on(night: Night) -> None:
+    with receiver() as seen:
+        night.policy(f'[[alerts.channels]]\nkind = "webhook"\nurl = "{seen.url}"\n')
+        data = lines(night, "drifted", ROWS + 1)
+        with running(night.store, "--window-rows", ROWS, cwd=night.folder) as process:
+            for line in data:
+                ask(process, line)
+            end = time.monotonic() + 10
+            while not seen.requests and time.monotonic() < end:
+                time.sleep(0.05)
+            assert process.poll() is None
+            assert seen.requests
+            process.stdin.close()  # type: ignore[union-attr]
+            assert process.wait(20) == 0
