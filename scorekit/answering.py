@@ -67,6 +67,11 @@ class Answering:
         self._bad_columns = bad_columns
         self._ladder = make_ladder(fallback, schema)
 
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Digests of the other versions that answer."""
+        return tuple(scorer.manifest.digest for scorer in self._versions.values())
+
     def answer(
         self, batch: Rows, columns: Columns, rows: NDArray[np.int64], flaws: Sequence[Flaw]
     ) -> tuple[Values, NDArray[np.int8]]:

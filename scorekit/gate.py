@@ -127,7 +127,8 @@ class Gate:
         checks = sorted(item for item in quality.checks.items() if item[0] in ROW_CHECKS)
         # without a ladder in the policy, the one of the version answers where one is required
         ladder = self.policy.fallback or (self.on_fail == "fallback")
-        return {"policy": repr((quality.columns, checks, ladder, switch.last, switch.poor))}
+        versions = self._answering.versions if self._answering is not None else ()
+        return {"policy": repr((quality.columns, checks, ladder, versions, switch.last, switch.poor))}
 
     def begin(self, run_id: str) -> None:
         """Keep a record of what follows as of a run; one that was begun goes on.

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 Kind = Literal["batch", "stream", "serve"]
 Ending = Literal["published", "degraded", "quarantined", "failed"]
 
-KNOWN_FOR = 1.0
-"""Seconds for which the state of the switch may be taken as it was read."""
+KNOWN_FOR = 0.5
+"""Seconds for which the state of the switch may be taken as it was read: the rest of the second in which
+others expect it to be known is for writing."""
 _APART = 1 << 40
 """Between the first rows of two outputs of a run: in the record each has numbers of its own."""
 

@@ -147,7 +147,7 @@ def score_files(
         engine=loaded.scorer.engine.name,
         outputs=outputs,
         seconds=time.perf_counter() - started,
-        run_id=chosen.run_id,
+        run_id=next((output.run_id for output in outputs if output.run_id), chosen.run_id),
         score_columns=loaded.manifest.scoring.columns,
         dry_run=dry_run,
     )
@@ -180,15 +180,15 @@ def _made(made: Plan, gate: Gate, options: JobOptions, progress: Progress) -> tu
         with suppress(Unreachable):
             gate.finish("failed", 0)
         raise
-    fates = {output.fate for output in outputs}
-    worst: Fate = (
-        "quarantined" if "quarantined" in fates else "degraded" if "degraded" in fates else "published"
-    )
+    order: tuple[Fate, ...] = ("published", "degraded", "quarantined")
+    worst: Fate = max((output.fate for output in outputs), key=order.index, default="published")
     try:
-        gate.finish(worst, sum(output.summary.rows for output in outputs))
+        untold = gate.finish(worst, sum(output.summary.rows for output in outputs))
     except Unreachable as error:
         # what was decided is done; only how the run ended is written nowhere
-        progress.note(f"{error.message}; how the run ended was not written down")
+        untold = (f"{error.message}; how the run ended was not written down",)
+    for said in untold:
+        progress.note(said)
     return outputs
 
 

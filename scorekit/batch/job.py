@@ -88,7 +88,7 @@ def run_job(
 
 def _to_stream(run: _Run) -> JobResult:
     """Straight into a stream, or, where it may have to be kept back, by way of a file."""
-    if not run.may_withhold:
+    if not run.may_withhold and run.switch_is_closed():
         return run.to_stream()
     with tempfile.TemporaryDirectory(prefix="scorekit-") as folder:
         return run.to_file(Partial(Path(folder)))
@@ -158,6 +158,14 @@ class _Run:
         known = self._gate.model.manifest.recipe.get("id_columns")
         return self._gate.may_withhold(with_ids=bool(known or self._options.ids))
 
+    def switch_is_closed(self) -> bool:
+        """Whether what is scored may be written at once, as things stand."""
+        try:
+            self._gate.check_switch(now=True)
+        except SwitchOpen:
+            return False
+        return True
+
     # a stream ------------------------------------------------------------------------
 
     def to_stream(self) -> JobResult:
@@ -209,8 +217,10 @@ class _Run:
                     place.commit()
                 else:
                     _remove_file(self._job.errors)
-        except RowsRejected:
-            place.commit()
+        except ScorekitError:
+            # rows are out already: what was wrong with others has to be, too
+            if self._rows.summary.rejected:
+                place.commit()
             raise
         finally:
             place.abort()
@@ -271,7 +281,9 @@ class _Run:
         state = State("")
         self._rows = self._pass(self._gate.replacing(self._decided.verdict))
         self._score(partial, state)
-        if self._rows.summary.rows != scored:
+        # what was kept of a pipe is ours, and nobody else writes to it
+        same = not self._rereadable or hash_inputs(self._job) == self._inputs()
+        if self._rows.summary.rows != scored or not same:
             raise FormatError(
                 f"{self._job.sources[0].name}: the input changed while it was scored",
                 hint="score a file that nobody writes to",
@@ -306,7 +318,7 @@ class _Run:
             self._progress.note(
                 "no earlier run of the same input, model and options: starting at the first row"
             )
-        counted = partial.run_of(self._key()) if partial.counted else None
+        counted = partial.run_of(self._counting_key()) if partial.counted else None
         if counted is not None:
             # it ended after its rows were counted: they are the same rows
             self._run_id = counted
@@ -318,7 +330,7 @@ class _Run:
     def _remember_run(self, partial: Partial) -> None:
         """Keep the run's id before its rows are counted, so that they count once, whatever happens."""
         if self._rereadable and not self._job.stream:
-            partial.keep_run(self._key(), self._run_id)
+            partial.keep_run(self._counting_key(), self._run_id)
 
     def _take_up(self, partial: Partial, state: State) -> State:
         self._rows.take_up(state, SeenIds(partial.ids(state.ids)) if state.ids else None)
@@ -358,9 +370,16 @@ class _Run:
         return self._options.resume and partial.published(self._key(), identity(self._job.target))
 
     def _key(self) -> str:
-        assert self._hashes is not None  # noqa: S101 - set before anything can ask
         decisive = {**self._options.decisive(), **self._gate.decisive()}
-        return run_key(self._job, self._gate.model, decisive, self._hashes.result())
+        return run_key(self._job, self._gate.model, decisive, self._inputs())
+
+    def _counting_key(self) -> str:
+        """Digest of what decides how the rows are counted, however they are written."""
+        return run_key(self._job, self._gate.model, self._gate.decisive(), self._inputs())
+
+    def _inputs(self) -> tuple[str, ...]:
+        assert self._hashes is not None  # noqa: S101 - set before anything can ask
+        return self._hashes.result()
 
     # what is decided and published ---------------------------------------------------
 
@@ -393,7 +412,7 @@ class _Run:
         if self._job.stream:
             # what is written is public at once
             self._check_switch()
-            self._join(parts, target)
+            self._join(parts, target, step=self._check_switch_again)
         else:
             partial.publishing(self._key(), identity(target))
             self._join(parts, target, self._check_switch)
@@ -405,8 +424,21 @@ class _Run:
         except (SwitchOpen, Unreachable) as refusal:
             raise _Withheld(refusal) from refusal
 
-    def _join(self, parts: Sequence[Path], target: str, ready: Callable[[], None] = lambda: None) -> None:
-        join_parts(parts, target, format=self._job.format, metadata=self._metadata, ready=ready)
+    def _check_switch_again(self) -> None:
+        """Asked before each block of a stream, while it is written."""
+        try:
+            self._gate.check_switch()
+        except (SwitchOpen, Unreachable) as refusal:
+            raise _Withheld(refusal) from refusal
+
+    def _join(
+        self,
+        parts: Sequence[Path],
+        target: str,
+        ready: Callable[[], None] = lambda: None,
+        step: Callable[[], None] = lambda: None,
+    ) -> None:
+        join_parts(parts, target, format=self._job.format, metadata=self._metadata, ready=ready, step=step)
 
     def _withhold(self, partial: Partial, parts: Sequence[Path], refusal: ScorekitError) -> JobResult:
         """Put what was scored where nobody downstream takes it from."""
@@ -442,6 +474,7 @@ class _Run:
             errors_file=self._job.errors if summary.rejected else None,
             key="" if self._hashes is None else self._key(),
             fate=fate,
+            run_id=self._run_id,
             verdict=replace(verdict, findings=(*verdict.findings, *self._told)),
             switch=self._decided.switch,
             refusal=refusal,

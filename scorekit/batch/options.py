@@ -60,6 +60,8 @@ class JobResult:
         Where rejected rows are explained, if there were any.
     key : str
         Digest of the run's key.
+    run_id : str
+        Under which it is recorded: of a run that was taken up, that of the one that began.
     resumed_rows : int
         Rows an earlier run had scored.
     seconds : float
@@ -77,6 +79,7 @@ class JobResult:
     summary: ScoreSummary
     errors_file: str | None
     key: str
+    run_id: str = ""
     resumed_rows: int = 0
     seconds: float = 0.0
     fate: Fate = "published"

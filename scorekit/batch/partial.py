@@ -182,7 +182,7 @@ class Partial:
 
     def keep_run(self, key: str, run_id: str) -> None:
         """Remember under which run id the rows of a key are about to be counted."""
-        (self.folder / RUN_FILE).write_text(json.dumps([key, run_id]))
+        self._replace(RUN_FILE, json.dumps([key, run_id]))
 
     def run_of(self, key: str) -> str | None:
         """Under which run id the rows of a key were counted, if they were."""
@@ -236,16 +236,20 @@ class Partial:
 
     def write(self, state: State) -> None:
         """Make a state durable: what it names is on disk before it is."""
-        beside = self.folder / f"{STATE_FILE}.new"
+        self._replace(STATE_FILE, json.dumps(asdict(state)))
+
+    def _replace(self, name: str, content: str) -> None:
+        """Write a small file whole or not at all, and for good."""
+        beside = self.folder / f"{name}.new"
         with beside.open("w") as file:
-            json.dump(asdict(state), file)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(self.folder / STATE_FILE)
+        beside.replace(self.folder / name)
 
     def publishing(self, key: str, before: str) -> None:
         """Remember what stands in the place of the output just before a run of ``key`` replaces it."""
-        (self.folder / PUBLISHING_FILE).write_text(json.dumps([key, before]))
+        self._replace(PUBLISHING_FILE, json.dumps([key, before]))
 
     def published(self, key: str, now: str) -> bool:
         """Whether a run of ``key`` ended after it had put its output in its place."""

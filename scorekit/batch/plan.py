@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +18,8 @@ from scorekit.tables.parts import exists
 from scorekit.tables.sources import STDIN, refuse_twice
 
 STDIO = "-"
+_RUN_ID_LETTERS = 40
+"""Of a run's id in the name of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,10 +232,13 @@ def quarantine_of(job: Job, run_id: str) -> str:
 
     ``rows.scores.parquet`` has ``rows.scores.quarantine.parquet`` beside it; the files of a
     folder go to one beside the folder, where nobody takes them for its content. What was
-    for a stream goes to the working directory.
+    for a stream goes to the working directory, or, where that may not be written, to the
+    one for temporary files.
     """
     if job.stream:
-        return _free(f"scorekit-{run_id[:12]}.quarantine", FORMATS[job.format].endings[0])
+        named = re.sub(r"[^A-Za-z0-9._-]+", "-", run_id)[:_RUN_ID_LETTERS]
+        folder = "" if os.access(".", os.W_OK) else f"{tempfile.gettempdir()}/"
+        return _free(f"{folder}scorekit-{named}.quarantine", FORMATS[job.format].endings[0])
     if job.folder is None:
         stem, ending = _split(job.target)
         return _free(f"{stem}.quarantine", ending)

@@ -91,6 +91,7 @@ class TableWriter:
             self._encoder.finish(self._metadata() if self._metadata else {})
             if ready is not None:
                 synced(self._place.file)
+                self._place.prepare()
                 ready()
             self._place.commit()
         self._open = False

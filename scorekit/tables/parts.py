@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -41,6 +40,7 @@ def join_parts(
     format: str,
     metadata: Metadata,
     ready: Callable[[], None] = lambda: None,
+    step: Callable[[], None] = lambda: None,
 ) -> None:
     """Publish parts as one table.
 
@@ -54,6 +54,8 @@ def join_parts(
     metadata : callable
     ready : callable
         Asked when everything is done but the last step, that makes it public; it may raise.
+    step : callable
+        Asked before each block of a stream, where what is written is public at once; it may raise.
 
     Raises
     ------
@@ -62,21 +64,26 @@ def join_parts(
     """
     # on standard output Arrow has a format of its own, for what cannot seek
     if len(parts) == 1 and not (target == STDOUT and format == "arrow"):
-        publish_file(parts[0], target, ready)
+        publish_file(parts[0], target, ready, step)
     elif FORMATS[format].text:
-        _join_bytes(parts, target, ready)
+        _join_bytes(parts, target, ready, step)
     else:
-        _join_batches(parts, target, format, metadata, ready)
+        _join_batches(parts, target, format, metadata, ready, step)
 
 
-def _join_bytes(parts: Sequence[Path], target: str, ready: Callable[[], None]) -> None:
+def _join_bytes(
+    parts: Sequence[Path], target: str, ready: Callable[[], None], step: Callable[[], None]
+) -> None:
     place = open_target(target)
     try:
         with explained(target):
             for part in parts:
                 with part.open("rb") as file:
-                    shutil.copyfileobj(file, place.file, _BLOCK)
+                    while block := file.read(_BLOCK):
+                        step()
+                        place.file.write(block)
             synced(place.file)
+            place.prepare()
             ready()
             place.commit()
     except BaseException:
@@ -85,12 +92,18 @@ def _join_bytes(parts: Sequence[Path], target: str, ready: Callable[[], None]) -
 
 
 def _join_batches(
-    parts: Sequence[Path], target: str, format: str, metadata: Metadata, ready: Callable[[], None]
+    parts: Sequence[Path],
+    target: str,
+    format: str,
+    metadata: Metadata,
+    ready: Callable[[], None],
+    step: Callable[[], None],
 ) -> None:
     schema, _ = _batches(parts[0], format)
     with open_output(target, format=format, schema=schema, metadata=metadata) as writer:
         for part in parts:
             for batch in _batches(part, format)[1]:
+                step()
                 writer.write(batch)
         writer.commit(ready)
 
@@ -108,13 +121,18 @@ def _batches(part: Path, format: str) -> tuple[pa.Schema, Iterator[pa.RecordBatc
     )
 
 
-def publish_file(made: Path, target: str, ready: Callable[[], None] = lambda: None) -> None:
+def publish_file(
+    made: Path,
+    target: str,
+    ready: Callable[[], None] = lambda: None,
+    step: Callable[[], None] = lambda: None,
+) -> None:
     """Put a finished file in its target's place: a rename, or a copy where none is possible."""
     if target != STDOUT and not remote.is_remote(target):
         path = Path(os.path.realpath(target))
         if (not path.exists() or path.is_file()) and _renamed(made, path, target, ready):
             return
-    _join_bytes([made], target, ready)
+    _join_bytes([made], target, ready, step)
 
 
 def _renamed(made: Path, path: Path, target: str, ready: Callable[[], None]) -> bool:

@@ -159,6 +159,14 @@ def put(uri: str, file: BinaryIO, store: ObjectStore) -> None:
         obstore.put(store, split(uri)[1], file)
 
 
+def move(uri: str, target: str, store: ObjectStore) -> None:
+    """Move an object within its bucket, in place of what stands there; the store itself copies it."""
+    import obstore
+
+    with translated(target):
+        obstore.rename(store, split(uri)[1], split(target)[1])
+
+
 def listing(uri: str, store: ObjectStore) -> list[tuple[str, Any]]:
     """Objects whose key is, or lies below, that of ``uri``: their URIs and what the store says of them."""
     import obstore

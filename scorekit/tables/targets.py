@@ -24,6 +24,8 @@ from scorekit.tables import remote
 
 STDOUT = "-"
 _BUFFER = 1 << 20
+_LARGE = 8 << 20
+"""Bytes of an object that may take longer than a moment to put."""
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -37,6 +39,9 @@ class Target(Protocol):
     """
 
     file: BinaryIO
+
+    def prepare(self) -> None:
+        """Do what takes long, so that ``commit`` takes a moment."""
 
     def commit(self) -> None:
         """Publish what was written."""
@@ -86,6 +91,11 @@ class LocalTarget:
         self._named = nameless is None
         self.file: BinaryIO = nameless or self._temporary.open("xb", buffering=_BUFFER)
 
+    def prepare(self) -> None:
+        """Sync what was written."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
     def commit(self) -> None:
         """Sync, then rename over the target."""
         self.file.flush()
@@ -134,24 +144,41 @@ def _sync_folder(folder: Path) -> None:
 
 
 class RemoteTarget:
-    """An object, put as a whole when complete."""
+    """An object, put as a whole when complete; a large one beside its place first."""
 
     def __init__(self, uri: str, open_store: remote.OpenStore) -> None:
         self._uri = uri
         self._store = open_store(remote.split(uri)[0])
+        self._beside: str | None = None
         self.file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  # closed below
 
+    def prepare(self) -> None:
+        """Put a large object beside its place, from where the store copies it in a moment."""
+        if self.file.seek(0, os.SEEK_END) > _LARGE:
+            self._beside = f"{self._uri}.{secrets.token_hex(4)}.tmp"
+            self._put(self._beside)
+
     def commit(self) -> None:
-        """Put the object."""
-        self.file.flush()
-        self.file.seek(0)
-        remote.put(self._uri, self.file, self._store)
+        """Put the object in its place."""
+        if self._beside is not None:
+            remote.move(self._beside, self._uri, self._store)
+            self._beside = None
+        else:
+            self._put(self._uri)
         self.file.close()
 
+    def _put(self, uri: str) -> None:
+        self.file.flush()
+        self.file.seek(0)
+        remote.put(uri, self.file, self._store)
+
     def abort(self) -> None:
-        """Drop the temporary file."""
+        """Drop the temporary file, and what was put beside."""
         with suppress(OSError):
             self.file.close()
+        if self._beside is not None:
+            with suppress(ScorekitError):
+                remote.delete(self._beside, self._store)
 
 
 class Stream:
@@ -160,6 +187,9 @@ class Stream:
     def __init__(self, file: BinaryIO, *, ours: bool = False) -> None:
         self.file = file
         self._ours = ours
+
+    def prepare(self) -> None:
+        """There is nothing that could be done before."""
 
     def commit(self) -> None:
         """Nothing stays behind in a buffer."""

@@ -10,7 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from scorekit.batch import score_files
+from scorekit.errors import FormatError
+from scorekit.gate import Gate
 from scorekit.model import load
+from scorekit.policy import Policy
+from scorekit.quality.fallback import FallbackSettings, RungSettings
+from scorekit.quality.verdict import Verdict
+from scorekit.scoring import Scorer
+from scorekit.state.ledger import Ledger
 from tests.batch.nights import CALM, DRIFTED, FALLBACK, Night, sources
 from tests.batch.test_batch import read, write
 from tests.batch.test_remote import got, names
@@ -424,3 +432,44 @@ def test_a_prefix_has_its_quarantine_beside_it_and_a_bucket_within(
     assert done.code == 5, done.err
     assert f"s3://{bucket}/{kept}drifted.parquet" in done.err
     assert len(read(got(f"s3://{bucket}/{kept}drifted.parquet", tmp_path))) == DRIFTED
+
+
+def test_an_input_that_is_replaced_before_the_fallback_answers_ends_the_run(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = write(bank.new, tmp_path / "rows.parquet")
+    answered = Gate.replacing
+
+    def replaced(self: Gate, verdict: Verdict) -> Scorer:
+        write(pa.concat_tables([bank.new.slice(1), bank.new.slice(0, 1)]), data)
+        return answered(self, verdict)
+
+    monkeypatch.setattr(Gate, "replacing", replaced)
+    policy = Policy(fallback=FallbackSettings(ladder=(RungSettings(mean=True),)))
+    with pytest.raises(FormatError, match="changed while it was scored"):
+        score_files(
+            [str(data)],
+            str(tmp_path / "out.parquet"),
+            store=str(bank.store),
+            policy=policy,
+            on_quality_fail="fallback",
+        )
+    assert not (tmp_path / "out.parquet").exists()
+
+
+@pytest.mark.parametrize("run_id", ["2026/11/24", "a b", "../../x", "ünïcode" * 20])
+def test_a_run_may_be_called_anything(run_id: str, bank: Bank, tmp_path: Path) -> None:
+    rows = "".join(json.dumps(row) + "\n" for row in bank.new.slice(0, 200).to_pylist())
+    with Ledger.open(str(bank.store)) as ledger:
+        ledger.trip("bank", "Ada", "to see")
+    try:
+        done = bank.run(
+            "score", "-", "-o", "-", "--format", "jsonl", "--run-id", run_id, cwd=tmp_path, input=rows
+        )
+    finally:
+        with Ledger.open(str(bank.store)) as ledger:
+            ledger.reset("bank", "Ada", "seen")
+    assert done.returncode == 6, done.stderr
+    assert done.stdout == ""
+    (kept,) = tmp_path.glob("scorekit-*.quarantine.jsonl")
+    assert len(kept.read_text().splitlines()) == 200
