@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from scorekit.errors import UsageError
-from scorekit.tables import targets
+from scorekit.tables import Source, remote, targets
+from scorekit.tables.parts import exists
 from scorekit.tables.targets import open_target
 
 
@@ -161,3 +162,25 @@ def test_a_folder_has_to_be_writable_and_need_not_be_readable(mode: int, said: s
     folder.chmod(0o755)
     assert done.stdout.strip() == said, done.stderr
     assert [path.name for path in folder.iterdir()] == (["out.csv"] if said == "written" else [])
+
+
+@pytest.mark.parametrize("size", [10, (8 << 20) + 1], ids=["small", "large"])
+def test_an_object_is_in_its_place_only_when_it_is_committed(size: int, bucket: str) -> None:
+    uri = f"s3://{bucket}/folder/rows.csv"
+    target = open_target(uri)
+    target.file.write(b"x" * size)
+    target.prepare()
+    assert not exists(uri)
+    target.commit()
+    with Source(uri, uri, "csv", "").open() as file:
+        assert len(file.read()) == size
+    store = remote.open_store(f"s3://{bucket}")
+    assert [key for key, _ in remote.listing(f"s3://{bucket}/folder", store)] == [uri]
+
+
+def test_an_object_that_is_kept_back_leaves_nothing(bucket: str) -> None:
+    target = open_target(f"s3://{bucket}/folder/rows.csv")
+    target.file.write(b"x" * ((8 << 20) + 1))
+    target.prepare()
+    target.abort()
+    assert remote.listing(f"s3://{bucket}/folder", remote.open_store(f"s3://{bucket}")) == []
