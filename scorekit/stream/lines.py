@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
+import pyarrow.json as pajson
 
 from scorekit.feeds import Message
 from scorekit.schema import Schema
@@ -20,8 +21,9 @@ from scorekit.scoring import Rows
 from scorekit.stream.carrying import Carrier
 from scorekit.tables import json_records
 from scorekit.tables.absent import Unsure, lacking, with_absent
+from scorekit.tables.batches import one_batch
 from scorekit.tables.json_records import DEPTH, Integer, Number
-from scorekit.tables.jsonl import JsonBlock, parse
+from scorekit.tables.jsonl import JsonBlock
 
 EMPTY = "empty_line"
 TOO_LONG = "too_long"
@@ -33,6 +35,8 @@ _PATIENCE = 3
 """Batches in a row that a table could not hold, after which none is tried for a while."""
 _PAUSE = 50
 """Batches of that while."""
+_PIECE = 1 << 19
+"""Bytes of lines that are parsed at a time."""
 _DIGITS = 4000
 """Digits of the longest whole number that Python reads; a longer one is infinite as float64."""
 
@@ -85,6 +89,7 @@ class LineReader:
         self._carrier = carrier
         self._decoder = msgspec.json.Decoder(dict)
         self._plan = {feature.name: _PLANS.get(feature.kind, pa.string()) for feature in inputs.features}
+        self._schema = pa.schema(list(self._plan.items()))
         self._failed = 0
         self._pause = 0
 
@@ -114,11 +119,11 @@ class LineReader:
         if any(message.too_long for message in messages) or not JsonBlock(data, 1).plain(len(values)):
             return None
         try:
-            table = parse(data, self._plan).combine_chunks().to_batches()
-            if len(table) != 1 or table[0].num_rows != len(values):
+            table = one_batch(_parsed(data, self._schema))
+            if table.num_rows != len(values):
                 return None
-            holed = [name for name in self._plan if table[0].column(name).null_count]
-            rows = with_absent(table[0], lacking(data, holed))
+            holed = [name for name in self._plan if table.column(name).null_count]
+            rows = with_absent(table, lacking(data, holed))
             return Lines(messages, rows, self._carried(values))
         except (pa.ArrowInvalid, Unsure, ValueError, RecursionError):
             return None
@@ -169,6 +174,19 @@ class LineReader:
             return Wrong(line.code, line.message)
         record = {name: _number(value) for name, value in line.value.items()}
         return record, self._carrier.of_record(line.value)
+
+
+def _parsed(data: bytes, schema: pa.Schema) -> pa.Table:
+    """Lines as a table, in pieces that are read side by side.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        If a line is not JSON or longer than a piece, or a value not of its column's type.
+    """
+    options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+    reading = pajson.ReadOptions(use_threads=len(data) > 2 * _PIECE, block_size=_PIECE)
+    return pajson.read_json(pa.BufferReader(data), read_options=reading, parse_options=options)
 
 
 def _number(value: Any) -> Any:

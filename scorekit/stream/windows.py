@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from scorekit.gate import Decision, Gate
 from scorekit.quality.window import Window
-from scorekit.scoring import Rows, ScoredBatch, Scorer
+from scorekit.scoring import ScoredBatch
+from scorekit.stream.lanes import Lanes
 from scorekit.stream.lines import Lines
 
 
@@ -68,7 +67,8 @@ class Windows:
         self._extent = extent
         self._place = place
         self._clock = clock
-        self._standing_in: Scorer | None = None
+        self._lanes = Lanes(gate.scorer)
+        self._standing_in: Lanes | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -101,10 +101,10 @@ class Windows:
     def score(self, lines: Lines) -> tuple[ScoredBatch, ScoredBatch]:
         """Rows as the model scores them, and as they are answered."""
         unreadable = list(lines.wrong)
-        found = self.gate.scorer.score(lines.rows, unreadable=unreadable)
+        found = self._lanes.score(lines.rows, unreadable)
         if self._standing_in is None:
             return found, found
-        return found, self._standing_in.score(lines.rows, unreadable=unreadable)
+        return found, self._standing_in.score(lines.rows, unreadable)
 
     def add(self, found: ScoredBatch, answered: ScoredBatch) -> None:
         """Count rows that were answered; what the fallback answered is poor, what is judged is the model."""
@@ -122,12 +122,6 @@ class Windows:
         place.number, place.row = number + 1, row + window.rows
         decision = self.gate.decide(number, window, poor, first_row=row)
         replaces = decision.action == "replace"
-        self._standing_in = self.gate.replacing(decision.verdict) if replaces else None
+        self._standing_in = Lanes(self.gate.replacing(decision.verdict)) if replaces else None
         self._begin()
         return decision
-
-
-def warm(scorer: Scorer, rows: Rows) -> None:
-    """Score something that nobody sees: the first time costs more than those after it."""
-    with np.errstate(all="ignore"):
-        scorer.score(rows)
