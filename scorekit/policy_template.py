@@ -99,7 +99,7 @@ def _columns(model: Model, baseline: Baseline) -> str:
 
 def _column(bins: Bins, *, timed: bool) -> Iterator[str]:
     yield f"# [quality.columns.{_key(bins.name)}]"
-    missing = bins.bin(MISSING)
+    missing = bins.special(MISSING)
     if missing is None or not bins.counts[missing]:
         yield "# required = true"
     if bins.kind == "category":

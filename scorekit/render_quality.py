@@ -132,7 +132,7 @@ def _column_json(column: ColumnStability) -> dict[str, Any]:
         **figures,
         "p_warn": column.p_warn,
         "p_alarm": column.p_alarm,
-        "counts": dict(zip(column.bins.labels, column.counts.tolist(), strict=True)),
+        "counts": dict(zip(column.bins.distinct_labels, column.counts.tolist(), strict=True)),
     }
 
 

@@ -13,7 +13,7 @@ from scorekit import switches
 from scorekit.errors import ModelError, ModelNotFound, NothingToDo
 from scorekit.model import Model, load
 from scorekit.policy import Policy
-from scorekit.quality.baseline import MISSING, UNSEEN, Baseline, Bins
+from scorekit.quality.baseline import MISSING, UNSEEN, Baseline, Bins, Special
 from scorekit.quality.checks import BY_ID
 from scorekit.quality.report import report_html
 from scorekit.quality.report_data import ColumnPoint, ReportData, SwitchEvent, WindowPoint
@@ -177,8 +177,8 @@ def _column_point(said: PastVerdict | None, bins: Bins | None, counts: Sequence[
     )
 
 
-def _share(bins: Bins | None, counts: Sequence[int], label: str) -> float | None:
-    place = bins.bin(label) if bins is not None else None
+def _share(bins: Bins | None, counts: Sequence[int], which: Special) -> float | None:
+    place = bins.special(which) if bins is not None else None
     if place is None or place >= len(counts) or not sum(counts):
         return None
     return counts[place] / sum(counts)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +30,15 @@ MOST_DISTINCT = 20
 RARE_SHARE = 0.005
 """Levels below this share of the rows are pooled."""
 
-MISSING, UNSEEN, RARE = "missing", "unseen", "rare"
-NEGATIVE_INFINITY, POSITIVE_INFINITY = "-inf", "+inf"
+MISSING: Final = "missing"
+UNSEEN: Final = "unseen"
+RARE: Final = "rare"
+NEGATIVE_INFINITY: Final = "-inf"
+POSITIVE_INFINITY: Final = "+inf"
 _LARGEST = float(np.finfo(np.float64).max)
 
+Special = Literal["missing", "unseen", "-inf", "+inf"]
+"""Bins that hold no values of their own."""
 BaselineKind = Literal["out_of_fold", "in_sample", "data"]
 Values = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -78,9 +83,38 @@ class Bins(BaseModel):
         """Training rows in all bins."""
         return sum(self.counts)
 
-    def bin(self, label: str) -> int | None:
-        """Number of the bin of a label, such as ``missing``."""
-        return self.labels.index(label) if label in self.labels else None
+    def special(self, which: Special) -> int | None:
+        """Number of the bin of no value of its own; None where there is none.
+
+        By its place, not by its label: a category may be called ``missing`` too.
+        """
+        if self.kind == "category":
+            return {UNSEEN: self.slots[0], MISSING: self.slots[1]}.get(which)
+        # the label of a number is never a word
+        return self.labels.index(which) if which in self.labels else None
+
+    @property
+    def distinct_labels(self) -> tuple[str, ...]:
+        """What people call each bin, no two the same: special bins keep their names."""
+        special = {self.special(which) for which in get_args(Special)}
+        taken = {self.labels[place] for place in special if place is not None}
+        found = []
+        for place, label in enumerate(self.labels):
+            name, number = label, 1
+            while place not in special and name in taken:
+                number += 1
+                name = f"{label} ({number})"
+            taken.add(name)
+            found.append(name)
+        return tuple(found)
+
+    def without_missing(self) -> Bins:
+        """The same bins without the training rows that had no value."""
+        missing = self.special(MISSING)
+        if missing is None or not self.counts[missing]:
+            return self
+        counts = (*self.counts[:missing], 0, *self.counts[missing + 1 :])
+        return self.model_copy(update={"counts": counts})
 
 
 class Baseline(Kept):
@@ -255,6 +289,7 @@ class BinCounter:
         self._edges: Values | None = None
         self._outside = np.zeros(0, dtype=np.int64)
         self._slots = np.array(bins.slots)
+        self.missing = bins.special(MISSING)
         if bins.kind == "numeric":
             self._split(bins)
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from scorekit.quality.baseline import MISSING, UNSEEN
+from scorekit.quality.baseline import MISSING, UNSEEN, Special
 from scorekit.quality.binomial import surprise
 from scorekit.quality.counting import ColumnCounts
 from scorekit.quality.settings import QualitySettings
@@ -299,8 +299,8 @@ class UnseenShare(_Share):
         return _in_bin(column, UNSEEN)
 
 
-def _in_bin(column: ColumnCounts, label: str) -> tuple[int, int] | None:
-    place = column.bins.bin(label)
+def _in_bin(column: ColumnCounts, which: Special) -> tuple[int, int] | None:
+    place = column.bins.special(which)
     return None if place is None else (int(column.counts[place]), column.bins.counts[place])
 
 

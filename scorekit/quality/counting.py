@@ -39,18 +39,15 @@ class ColumnCounts:
     outside: int = 0
     mean: float | None = None
 
-    def share(self, label: str) -> float:
-        """Share of the rows in the bin of a label."""
-        place, rows = self.bins.bin(label), int(self.counts.sum())
-        return 0.0 if place is None or not rows else int(self.counts[place]) / rows
-
 
 class Counter:
     """Counts batches over all bins of a baseline, in one vector that adds up.
 
     The vector holds the bins of each column, one after the other; then for each column
     the values outside the range of training; then for each score the sum of its
-    distances from the baseline's mean, and how many scores are in that sum.
+    distances from the baseline's mean, and how many scores are in that sum. A row without
+    a score is in no bin of it: how many are rejected is judged by itself, and as missing
+    scores they would move the distribution of those there are.
 
     Parameters
     ----------
@@ -77,7 +74,8 @@ class Counter:
                 f"the baseline has a feature that the model has not: {strange[0]!r}",
                 hint="make it again with `scorekit quality baseline`",
             )
-        self.features, self.scores = baseline.features, baseline.scores
+        self.features = baseline.features
+        self.scores = tuple(bins.without_missing() for bins in baseline.scores)
         self._features = [(*places[bins.name], BinCounter(bins)) for bins in self.features]
         self._scores = [(BinCounter(bins), _Sum(bins)) for bins in self.scores]
         self._ends = np.cumsum([len(bins.labels) for bins in self.columns], dtype=np.int64)
@@ -112,7 +110,9 @@ class Counter:
         ]
         sums: list[int] = []
         for (counter, total), column in zip(self._scores, scores.T, strict=True):
-            found.append(counter.count_with_range(column))
+            counts, outside = counter.count_with_range(column)
+            counts[counter.missing] = 0
+            found.append((counts, outside))
             sums += total.of(column)
         beside = np.array([*(outside for _, outside in found), *sums], dtype=np.int64)
         return np.concatenate([*(counts for counts, _ in found), beside])

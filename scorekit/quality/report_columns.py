@@ -63,7 +63,9 @@ def bin_rows(column: ColumnStability) -> list[BinRow]:
     adds = column.index.contributions.tolist() if column.index else [0.0] * len(found)
     rows = [
         BinRow(label, expected, actual, _log_ratio(expected, actual, column), contribution)
-        for label, expected, actual, contribution in zip(bins.labels, bins.counts, found, adds, strict=True)
+        for label, expected, actual, contribution in zip(
+            bins.distinct_labels, bins.counts, found, adds, strict=True
+        )
         if expected or actual
     ]
     return rows if len(rows) <= MOST_BINS else _pooled(rows)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from scorekit.quality.baseline import MISSING, UNSEEN
+from scorekit.quality.baseline import MISSING, UNSEEN, Special
 from scorekit.quality.stability import ColumnStability, Thresholds
 from scorekit.quality.verdict import State, Verdict
 
@@ -40,8 +40,8 @@ def column_point(column: ColumnStability) -> ColumnPoint:
     )
 
 
-def _share(column: ColumnStability, label: str) -> float | None:
-    place, rows = column.bins.bin(label), int(column.counts.sum())
+def _share(column: ColumnStability, which: Special) -> float | None:
+    place, rows = column.bins.special(which), int(column.counts.sum())
     return int(column.counts[place]) / rows if place is not None and rows else None
 
 

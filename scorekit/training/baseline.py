@@ -47,5 +47,7 @@ def make_baseline(
         kind=kind,
         rows=len(rows),
         features=tuple(features),
-        scores=tuple(numeric_bins(name, column) for name, column in zip(names, scores.T, strict=True)),
+        scores=tuple(
+            numeric_bins(name, column).without_missing() for name, column in zip(names, scores.T, strict=True)
+        ),
     )

@@ -29,9 +29,9 @@ def test_every_number_falls_in_one_bin(training: np.ndarray, later: np.ndarray) 
     assert sum(bins.counts) == len(training)
     counts = BinCounter(bins).count(later)
     assert counts.sum() == len(later)
-    assert counts[bins.bin("missing")] == np.isnan(later).sum()
-    assert counts[bins.bin("+inf")] == (later == np.inf).sum()
-    assert counts[bins.bin("-inf")] == (later == -np.inf).sum()
+    assert counts[bins.special("missing")] == np.isnan(later).sum()
+    assert counts[bins.special("+inf")] == (later == np.inf).sum()
+    assert counts[bins.special("-inf")] == (later == -np.inf).sum()
     assert list(bins.edges) == sorted(set(bins.edges))
 
 
@@ -98,6 +98,33 @@ def test_rare_levels_are_pooled() -> None:
     bins = category_bins(feature(), codes)
     assert bins.labels == ("a", "rare", "unseen", "missing")
     assert bins.counts == (996, 3, 0, 1)
+
+
+ODD = ("missing", "unseen", "rare", "missing (2)")
+
+
+def test_a_level_may_be_called_like_a_special_bin() -> None:
+    codes = np.array([0] * 50 + [1] * 30 + [2] * 10 + [3] * 7 + [-1, -1, -2], dtype=np.int32)
+    bins = category_bins(feature(ODD), codes)
+    missing, unseen = bins.special("missing"), bins.special("unseen")
+    assert missing is not None
+    assert unseen is not None
+    assert (bins.counts[missing], bins.counts[unseen]) == (2, 1)
+    assert bins.special("+inf") is None
+    named = dict(zip(bins.distinct_labels, bins.counts, strict=True))
+    assert (named["missing"], named["unseen"], sum(named.values())) == (2, 1, 100)
+    assert (named["missing (2)"], named["unseen (2)"], named["rare"], named["missing (2) (2)"]) == (
+        50,
+        30,
+        10,
+        7,
+    )
+
+
+def test_numbers_that_read_the_same_are_told_apart() -> None:
+    bins = numeric_bins("x", np.array([1.0, np.nextafter(1.0, 2.0)]))
+    assert bins.labels[:2] == ("1", "1")
+    assert bins.distinct_labels == ("1", "1 (2)", *bins.labels[2:])
 
 
 def test_a_column_of_nothing_is_missing() -> None:

@@ -10,6 +10,7 @@ from scorekit.quality.checks import BY_ID, CHECKS, ROW_CODES, grown
 from scorekit.quality.counting import ColumnCounts, Counter
 from scorekit.quality.verdict import State
 from scorekit.quality.window import Window
+from scorekit.render_quality import verdict_json
 from scorekit.schema import MISSING, Schema
 from tests.quality import windows
 from tests.quality.windows import Changed, finding, judged, window
@@ -129,6 +130,23 @@ def test_a_share_that_has_grown(
     assert finding(judged(window(change(share), count)), check, column).state == state  # type: ignore[call-arg]
 
 
+def test_a_level_called_missing_hides_no_missing_values() -> None:
+    feature = windows.SCHEMA.features[1].model_copy(update={"levels": ("missing", "unseen", "c")})
+    codes = np.arange(999, dtype=np.int32) % 3
+    bins = category_bins(feature, codes)
+    baseline = Baseline(kind="out_of_fold", rows=999, features=(bins,))
+    counter = Counter(baseline, Schema(features=(feature,)))
+    codes[:500] = MISSING
+    counts = counter.count(np.zeros((999, 0)), codes[:, None], np.zeros((999, 0)))
+    verdict = judged(Window(rows=999, counts=counts), counter)
+    found = finding(verdict, "column.missing", "job")
+    assert (found.state, found.expected) == ("alarm", 0.0)
+    assert finding(verdict, "column.unseen", "job").value == 0.0
+    (column,) = verdict_json(verdict)["features"]
+    assert sum(column["counts"].values()) == 999
+    assert column["counts"]["missing"] == 500
+
+
 @pytest.mark.parametrize(("rows", "state"), [(60, "ok"), (6000, "warn")])
 def test_a_share_that_may_have_grown_by_chance_is_ok(rows: int, state: State) -> None:
     codes = np.where(np.arange(1000) < 50, MISSING, 0).astype(np.int32)
@@ -185,6 +203,27 @@ def test_the_share_of_scores_at_the_ends(share: float, count: int, state: State)
     assert (
         finding(judged(window(windows.high_scores(share), count)), "score.extremes", "score").state == state
     )
+
+
+@pytest.mark.parametrize("outcome", ["rejected", "fallback"])
+def test_rows_without_a_score_of_the_model_do_not_move_its_scores(outcome: str) -> None:
+    def some(_: np.ndarray, __: np.ndarray, scores: np.ndarray) -> None:
+        scores[:40] = np.nan
+
+    found, whole = judged(window(some, **{outcome: 40})), judged(window())
+    for check in ("score.psi", "score.mean", "score.extremes"):
+        assert finding(found, check, "score").state == "ok"
+    assert found.outcome == "pass"
+    assert found.scores[0].counts.sum() == 960
+    ends = finding(found, "score.extremes", "score").value, finding(whole, "score.extremes", "score").value
+    assert ends == (pytest.approx(0.2, abs=0.03), pytest.approx(0.2, abs=0.03))
+
+
+def test_what_counts_for_the_mean_is_how_many_scores_there_are() -> None:
+    def few(_: np.ndarray, __: np.ndarray, scores: np.ndarray) -> None:
+        scores[49:] = np.nan
+
+    assert finding(judged(window(few, rejected=951)), "score.mean", "score").state == "insufficient"
 
 
 def test_a_window_without_a_score_is_too_little_for_its_mean() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from scorekit.engine.columns import Columns
 from scorekit.errors import VersionMismatch
+from scorekit.quality.baseline import numeric_bins
 from scorekit.quality.counting import Counter
 from scorekit.schema import Feature, Schema
 from scorekit.training.baseline import make_baseline
@@ -55,12 +56,24 @@ def test_pieces_in_any_split_add_up_to_the_whole(cuts: list[int]) -> None:
     assert [column.counts.sum() for column in counting.split(whole)] == [300] * 4
 
 
-def test_rejected_rows_are_missing_scores() -> None:
+def test_rejected_rows_have_no_score_to_count() -> None:
+    # row.rejected looks at them; as missing scores they would move the distribution of those there are
     columns, scores = rows(10)
     scores[:4] = np.nan
     counting = counter()
     found = counting.split(counting.count(columns.numeric, columns.codes, scores))[-1].counts
-    assert found[counting.columns[-1].bin("missing")] == 4
+    assert found.sum() == 6
+    assert found[counting.columns[-1].special("missing")] == 0
+
+
+def test_rows_that_were_rejected_at_training_are_not_in_the_baseline_of_scores() -> None:
+    columns, scores = rows(500)
+    scores[:30] = np.nan
+    made = make_baseline(columns, SCHEMA, np.arange(500), scores, ["score"], kind="data")
+    assert made.scores[0].rows == 470
+    older = made.model_copy(update={"scores": (numeric_bins("score", scores[:, 0]),)})
+    assert older.scores[0].rows == 500
+    assert Counter(older, SCHEMA).scores == Counter(made, SCHEMA).scores == made.scores
 
 
 def test_a_baseline_of_other_columns_is_refused() -> None:
