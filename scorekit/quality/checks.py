@@ -215,9 +215,9 @@ class FallbackPsi:
     action: ClassVar[Action] = "warn"
 
     def check(self, evidence: Evidence) -> Iterator[Finding]:
-        """A finding for each rung that answered."""
+        """A finding for each rung that answered enough rows; a few answers make no window insufficient."""
         for column in evidence.answer_stability:
-            if column.index is not None:
+            if column.state != "insufficient":
                 yield stability_finding(self.id, column)
 
 
@@ -255,15 +255,23 @@ class _Share:
         raise NotImplementedError
 
 
-def grown(check: str, column: ColumnCounts, said: str, now: int, then: int) -> Finding:
+def grown(
+    check: str,
+    column: ColumnCounts,
+    said: str,
+    now: int,
+    then: int,
+    far: float = GROWN,
+    farther: float = GROWN_FAR,
+) -> Finding:
     """A finding on a share of a column's rows: of note is only what is both far and unlikely."""
     rows, trained = int(column.counts.sum()), column.bins.rows
     share, expected = now / rows if rows else 0.0, then / trained if trained else 0.0
     state: State = "ok"
     if rows < FEWEST_ROWS:
         state = "insufficient"
-    elif share - expected >= GROWN and surprise(now, rows, then, trained) <= UNLIKELY:
-        state = "alarm" if share - expected >= GROWN_FAR else "warn"
+    elif share - expected >= far and surprise(now, rows, then, trained) <= UNLIKELY:
+        state = "alarm" if share - expected >= farther else "warn"
     return Finding(
         check, state, f"{share:.1%} {said}, {expected:.1%} at training", column.bins.name, share, expected
     )
@@ -408,17 +416,23 @@ class ScoreExtremes:
             yield self._of(column)
 
     def _of(self, column: ColumnCounts) -> Finding:
-        ends = sorted({column.bins.slots[1], column.bins.slots[len(column.bins.slots) - 3]})
-        now, then = (sum(int(counts[end]) for end in ends) for counts in (column.counts, column.bins.counts))
-        rows, trained = int(column.counts.sum()), column.bins.rows
-        share, expected = now / rows if rows else 0.0, then / trained if trained else 0.0
-        state: State = "ok"
-        if rows < FEWEST_ROWS:
-            state = "insufficient"
-        elif share - expected >= ENDS_GROWN and surprise(now, rows, then, trained) <= UNLIKELY:
-            state = "alarm" if share - expected >= ENDS_GROWN_FAR else "warn"
-        said = f"{share:.1%} in the outermost bins, {expected:.1%} at training"
-        return Finding(self.id, state, said, column.bins.name, share, expected)
+        ends, beyond = _ends(column)
+        now = sum(int(column.counts[end]) for end in ends) + beyond
+        then = sum(column.bins.counts[end] for end in ends)
+        return grown(self.id, column, "in the outermost bins", now, then, ENDS_GROWN, ENDS_GROWN_FAR)
+
+
+def _ends(column: ColumnCounts) -> tuple[set[int], int]:
+    """The outermost bins of a score, and how many scores beyond are in none of them.
+
+    One of a few distinct values has a bin for each of them, ascending, and then one for all
+    others. Where there are no more than two, both are outermost, and only others are farther out.
+    """
+    bins = column.bins
+    unseen = bins.special(UNSEEN)
+    if unseen is None:
+        return {bins.slots[1], bins.slots[-3]}, 0
+    return ({0, unseen - 1}, column.outside) if unseen > 2 else ({unseen}, 0)
 
 
 def without_baseline(check: str) -> Finding:

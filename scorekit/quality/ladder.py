@@ -107,24 +107,10 @@ def answerer(rung: Rung, schema: Schema, outputs: int) -> Answerer:
             return Constant((math.nan,) * outputs) if rung.kind == "null" else Silent()
 
 
-def make_ladder(fallback: Fallback, schema: Schema, versions: Mapping[int, Answerer] | None = None) -> Ladder:
-    """The rungs of a fallback, ready to answer.
-
-    Parameters
-    ----------
-    fallback : Fallback
-    schema : Schema
-        Of the model.
-    versions : mapping of int to Answerer, optional
-        What answers for other versions, by rung (``Fallback.versions``); a rung without
-        one is passed over.
-    """
+def make_ladder(fallback: Fallback, schema: Schema) -> Ladder:
+    """The rungs of a fallback, ready to answer; a rung of another version is silent (``Ladder.of``)."""
     outputs = len(fallback.outputs)
-    given = versions or {}
-    rungs = [
-        given[place] if place in given else answerer(rung, schema, outputs)
-        for place, rung in enumerate(fallback.rungs)
-    ]
+    rungs = [answerer(rung, schema, outputs) for rung in fallback.rungs]
     return Ladder(rungs, outputs, probabilities=fallback.probabilities)
 
 

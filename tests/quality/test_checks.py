@@ -8,7 +8,7 @@ import pytest
 from scorekit.quality.baseline import Baseline, category_bins, numeric_bins
 from scorekit.quality.checks import BY_ID, CHECKS, ROW_CODES, grown
 from scorekit.quality.counting import ColumnCounts, Counter
-from scorekit.quality.verdict import State
+from scorekit.quality.verdict import Finding, State
 from scorekit.quality.window import Window
 from scorekit.render_quality import verdict_json
 from scorekit.schema import MISSING, Schema
@@ -224,6 +224,42 @@ def test_what_counts_for_the_mean_is_how_many_scores_there_are() -> None:
         scores[49:] = np.nan
 
     assert finding(judged(window(few, rejected=951)), "score.mean", "score").state == "insufficient"
+
+
+def few_scores(values: list[float]) -> Counter:
+    """A counter of a model whose scores are few distinct values, evenly spread."""
+    bins = numeric_bins("score", np.resize(values, 1000))
+    return Counter(Baseline(kind="out_of_fold", rows=1000, features=(), scores=(bins,)), Schema(features=()))
+
+
+def found_at_the_ends(counter: Counter, scores: list[float]) -> Finding:
+    column = np.resize(scores, 500)[:, None]
+    counts = counter.count(np.zeros((500, 0)), np.zeros((500, 0), dtype=np.int32), column)
+    return finding(judged(Window(rows=500, counts=counts), counter), "score.extremes", "score")
+
+
+@pytest.mark.parametrize(
+    ("scores", "state", "share"),
+    [
+        ([0.1, 0.2, 0.3, 0.4], "ok", 0.5),
+        ([0.2, 0.3, 0.25], "ok", 0.0),
+        ([0.1, 0.2, 0.3, 0.4, 0.1, 0.4], "warn", 2 / 3),
+        ([0.1, 0.4], "alarm", 1.0),
+        ([0.05, 0.9], "alarm", 1.0),
+    ],
+)
+def test_of_few_distinct_scores_the_outermost_are_the_ends(
+    scores: list[float], state: State, share: float
+) -> None:
+    found = found_at_the_ends(few_scores([0.1, 0.2, 0.3, 0.4]), scores)
+    assert found.state == state
+    assert found.expected == 0.5
+    assert found.value == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize(("scores", "state"), [([0.1], "ok"), ([0.3], "ok"), ([0.5], "alarm")])
+def test_of_two_distinct_scores_only_others_are_farther_out(scores: list[float], state: State) -> None:
+    assert found_at_the_ends(few_scores([0.1, 0.3]), scores).state == state
 
 
 def test_a_window_without_a_score_is_too_little_for_its_mean() -> None:

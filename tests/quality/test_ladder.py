@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scorekit.quality.judging import Judge
 from scorekit.quality.ladder import NOBODY, AnswerCounter, Answerer, Ladder, make_ladder
 from scorekit.quality.stability import compare
+from tests.quality import windows
 from tests.quality.fallbacks import SCHEMA, learn, training_rows
 
 COLUMNS = ("age", "pay day", "poutcome")
@@ -81,7 +83,8 @@ def test_the_rungs_of_a_fallback() -> None:
     )
     every = np.arange(5)
     bank = Fixed((0.1, math.nan, math.nan, math.nan, math.nan), ("age",))
-    ladder = make_ladder(fallback, SCHEMA, {0: bank})
+    made = make_ladder(fallback, SCHEMA)
+    ladder = made.of([bank, *made.rungs[1:]])
     flawed = {"poutcome": np.array([False, False, True, False, False])}
     values, answered = ladder.answer(rows.numeric, rows.codes, every, frozenset(), flawed)
     assert answered.tolist() == [0, 1, 2, 1, 1]
@@ -143,6 +146,19 @@ def test_answers_are_watched_by_the_rung_that_gave_them() -> None:
     (moved,) = compare([counter.columns[0][1]], [counter.split(counted(failure_only))[1][0]])
     assert moved.state == "alarm"
     assert counter.split(counted(np.arange(9), frozenset({"poutcome"})))[0].tolist() == [0, 0, 9]
+
+
+@pytest.mark.parametrize(("answered", "state"), [(3, None), (49, None), (50, "alarm")])
+def test_a_few_answers_are_too_little_to_find_anything(answered: int, state: str | None) -> None:
+    rows = training_rows()
+    fallback = learn({"segment": ["poutcome"]}, rows=rows)
+    counter = AnswerCounter(fallback)
+    failures = np.flatnonzero(rows.codes[:, 0] == 0)[:answered]
+    answers = counter.count(*make_ladder(fallback, SCHEMA).answer(rows.numeric, rows.codes, failures))
+    verdict = Judge(windows.settings(), windows.COUNTER, counter).judge(windows.window(answers=answers))
+    found = {each.state for each in verdict.findings if each.check == "fallback.psi"}
+    assert found == ({state} if state else set())
+    assert verdict.state == (state or "ok"), "a good window is not insufficient by it"
 
 
 def test_a_rung_says_what_it_uses() -> None:
