@@ -111,7 +111,7 @@ def _explained(settings: Settings, table: str, error: ErrorDetails) -> UsageErro
     said = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         name = str(error["loc"][-1])
-        return UsageError(f"{place}: no such setting: {name}", hint=_nearest(name), code="policy")
+        return UsageError(f"{place}: no such setting: {name}", hint=_nearest(name, table), code="policy")
     if error["type"] == "value_error":
         return UsageError(f"{place}: [{'.'.join(known)}]: {said}", code="policy")
     said = _KINDS.get(error["type"], said)
@@ -123,6 +123,7 @@ _KINDS = {
     "dict_type": "a table",
     "tuple_type": "a list",
     "string_type": "a text",
+    "bool_type": "true or false",
 }
 """What TOML calls what pydantic calls otherwise."""
 
@@ -150,16 +151,32 @@ def _place(settings: Settings, path: Sequence[str]) -> str:
     return place
 
 
-def _nearest(name: str) -> str | None:
-    names = {found for cls in _settings_classes() for found in cls.__dataclass_fields__}
+def _nearest(name: str, table: str) -> str | None:
+    names = {found for cls in _settings_classes(table) for found in cls.__dataclass_fields__}
     near = nearest(name, sorted(names))
     return f"did you mean {near}?" if near else None
 
 
-def _settings_classes() -> tuple[Any, ...]:
-    from scorekit.quality.fallback import FallbackSettings, RungSettings
+def _settings_classes(table: str) -> tuple[Any, ...]:
+    """What a table and those within it are read as."""
+    if table == "alerts":
+        from scorekit.alerts import settings as alerts
+
+        return (
+            alerts.AlertSettings,
+            alerts.WebhookSettings,
+            alerts.SlackSettings,
+            alerts.AlertmanagerSettings,
+            alerts.AppriseSettings,
+            alerts.MailSettings,
+        )
+    if table == "fallback":
+        from scorekit.quality.fallback import FallbackSettings, RungSettings
+
+        return FallbackSettings, RungSettings
+    if table == "switch":
+        return (SwitchRules,)
     from scorekit.quality.settings import ColumnSettings, RowBand
     from scorekit.quality.stability import Thresholds
 
-    asked = (QualitySettings, ColumnSettings, RowBand, Thresholds)
-    return (*asked, SwitchRules, FallbackSettings, RungSettings)
+    return QualitySettings, ColumnSettings, RowBand, Thresholds

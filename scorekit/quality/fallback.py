@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from scorekit.formats import Kept
 from scorekit.quality.baseline import Bins
+from scorekit.quality.bounds import FORBID, Flag
 from scorekit.quality.segments import SegmentTable
-from scorekit.quality.settings import FORBID
 
 FORMAT_VERSION = 1
 LONGEST_LADDER = 10
@@ -50,8 +50,8 @@ class RungSettings:
     version: str | None = None
     segment: tuple[str, ...] | None = None
     expression: str | None = None
-    mean: bool = False
-    null: bool = False
+    mean: Flag = False
+    null: Flag = False
 
     def __post_init__(self) -> None:
         given = self.given

@@ -10,14 +10,12 @@ from typing import ClassVar, Literal
 
 from scorekit.errors import UsageError
 from scorekit.nearest import nearest
+from scorekit.quality.bounds import FORBID, Flag, Moment, Number, Whole, require_share
 from scorekit.quality.stability import Thresholds
 from scorekit.quality.verdict import Action, OnFail
 from scorekit.schema import Feature, Schema
 
-Bound = float | date | datetime
-
-FORBID = {"extra": "forbid"}
-"""How pydantic reads these: a misspelt key is an error."""
+Bound = Number | Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,8 @@ class RowBand:
 
     __pydantic_config__: ClassVar = FORBID
 
-    least: int | None = None
-    most: int | None = None
+    least: Whole | None = None
+    most: Whole | None = None
 
     def __post_init__(self) -> None:
         if (self.least or 0) < 0 or (self.most or 0) < 0:
@@ -59,7 +57,7 @@ class ColumnSettings:
 
     __pydantic_config__: ClassVar = FORBID
 
-    required: bool = False
+    required: Flag = False
     at_least: Bound | None = None
     at_most: Bound | None = None
     unseen: Literal["allow", "row"] = "allow"
@@ -93,15 +91,14 @@ class QualitySettings:
     on_fail: OnFail = "warn"
     thresholds: Thresholds = field(default_factory=Thresholds)
     rows: RowBand = field(default_factory=RowBand)
-    rejected: float = 0.05
-    fallback: float = 0.05
+    rejected: Number = 0.05
+    fallback: Number = 0.05
     checks: dict[str, Action] = field(default_factory=dict)
     columns: dict[str, ColumnSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, share in (("rejected", self.rejected), ("fallback", self.fallback)):
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} is a share of the rows, from 0 to 1, not {share:g}")
+            require_share(name, share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorekit.quality.baseline import Bins
+from scorekit.quality.bounds import FORBID, Number, require_distance, require_share
 from scorekit.quality.psi import StabilityIndex, benjamini_hochberg, holm, population_stability_index
 
 State = Literal["insufficient", "ok", "warn", "alarm"]
@@ -37,12 +38,20 @@ class Thresholds:
         Largest corrected probability.
     """
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = FORBID
 
-    warn: float = 0.10
-    alarm: float = 0.25
-    warn_p: float = 0.05
-    alarm_p: float = 0.01
+    warn: Number = 0.10
+    alarm: Number = 0.25
+    warn_p: Number = 0.05
+    alarm_p: Number = 0.01
+
+    def __post_init__(self) -> None:
+        require_distance("warn", self.warn)
+        require_distance("alarm", self.alarm)
+        require_share("warn_p", self.warn_p, "a probability")
+        require_share("alarm_p", self.alarm_p, "a probability")
+        if self.warn > self.alarm:
+            raise ValueError(f"warn at {self.warn:g} would come after alarm at {self.alarm:g}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +109,7 @@ def compare(
     p_warn: list[float | None] = [None] * len(indices)
     p_alarm: list[float | None] = [None] * len(indices)
     # without a threshold reached the probabilities decide nothing
-    if any(index.psi_adjusted >= min(limits.warn, limits.alarm) for index in judged):
+    if any(index.psi_adjusted >= limits.warn for index in judged):
         for place, any_shift, material in zip(
             enough,
             benjamini_hochberg([index.p_any for index in judged]),

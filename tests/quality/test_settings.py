@@ -14,6 +14,18 @@ from scorekit.quality.settings import QualitySettings, row_rules
 from tests.quality.windows import SCHEMA, settings
 
 
+def test_whole_numbers_dates_and_times_are_taken_as_they_stand() -> None:
+    day, moment = dt.date(2024, 1, 2), dt.datetime(2024, 1, 2, 3, tzinfo=dt.UTC)
+    read = settings(
+        rejected=1,
+        thresholds={"alarm": 1},
+        columns={"age": {"at_least": 18, "at_most": 99.5}, "since": {"at_least": day, "at_most": moment}},
+    )
+    assert (read.rejected, read.thresholds.alarm) == (1.0, 1.0)
+    age, since = read.columns["age"], read.columns["since"]
+    assert (age.at_least, age.at_most, since.at_least, since.at_most) == (18.0, 99.5, day, moment)
+
+
 def test_nothing_declared_is_what_holds_without_a_policy() -> None:
     assert settings() == QualitySettings()
     assert settings().on_fail == "warn", "nothing is replaced that nobody declared"
@@ -38,6 +50,27 @@ def test_nothing_declared_is_what_holds_without_a_policy() -> None:
         {"columns": {"age": {"at_least": "young"}}},
         {"columns": {"age": 5}},
         {"thresholds": {"wran": 0.1}},
+        {"thresholds": {"alarm": float("nan")}},
+        {"thresholds": {"alarm": float("inf")}},
+        {"thresholds": {"warn": -3}},
+        {"thresholds": {"warn": 0}},
+        {"thresholds": {"warn": 0.3}},
+        {"thresholds": {"alarm_p": 7}},
+        {"thresholds": {"warn_p": -0.01}},
+        {"thresholds": {"warn_p": float("nan")}},
+        {"thresholds": {"warn": "0.05"}},
+        {"thresholds": {"alarm": True}},
+        {"rejected": True},
+        {"rejected": "0.5"},
+        {"rejected": float("nan")},
+        {"fallback": "0"},
+        {"rows": {"least": "5"}},
+        {"rows": {"most": True}},
+        {"columns": {"age": {"required": 1}}},
+        {"columns": {"age": {"required": "yes"}}},
+        {"columns": {"age": {"at_least": True}}},
+        {"columns": {"age": {"at_least": "18"}}},
+        {"columns": {"since": {"at_most": "2024-01-01"}}},
     ],
 )
 def test_what_it_may_not_say(content: dict[str, Any]) -> None:
