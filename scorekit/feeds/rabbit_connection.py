@@ -7,6 +7,7 @@ caller works, and waits for each message's confirmation before it sends the next
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -27,6 +28,9 @@ _HEARTBEAT = 20
 """Seconds; a connection on which nothing comes for twice as long is lost."""
 _TIMEOUT = 10.0
 """Seconds in which a server answers."""
+
+# what it would say on standard error is said by what is raised
+logging.getLogger("pika").addHandler(logging.NullHandler())
 
 QUORUM = {"x-queue-type": "quorum"}
 
@@ -293,7 +297,7 @@ def _translated(shown: str, error: BaseException) -> Exception:
     for cause in causes:
         if refused := _refusal(shown, cause):
             return refused
-    said = next((text for text in (_said(cause) for cause in reversed(causes)) if text), "it was lost")
+    said = next(filter(None, map(_said, reversed(causes))), "it was lost")
     return Trouble(f"no connection ({said})", hint=_CHECK)
 
 
@@ -329,8 +333,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _said(cause: BaseException) -> str:
-    if isinstance(cause, exceptions.ConnectionClosed | exceptions.ChannelClosed):
+    if isinstance(cause, exceptions.ConnectionClosedByBroker | exceptions.ChannelClosedByBroker):
         return str(cause.reply_text)
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
-    return next((part for part in cause.args if isinstance(part, str)), type(cause).__name__)
+    text = next((part for part in cause.args if isinstance(part, str)), type(cause).__name__)
+    return "it did not answer in time" if "imeout" in text else text

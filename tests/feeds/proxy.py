@@ -19,16 +19,15 @@ class Proxy:
     port : int
     delay : float
         Seconds by which each piece is late.
-    swallowing : bool
-        Whether nothing is passed on, though every connection stands.
-    after : int or None
-        Bytes from the client after which its connection is cut, once.
+    after, back : int or None
+        Bytes from a client, or back to it, after which its connection is cut, once.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self.delay = 0.0
-        self.swallowing = False
+        self._mute: set[socket.socket] = set()
         self.after: int | None = None
+        self.back: int | None = None
         self._to = (host, port)
         self._open: set[socket.socket] = set()
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -56,6 +55,10 @@ class Proxy:
             _close(each)
         self._open.clear()
 
+    def swallow(self) -> None:
+        """Pass nothing more on by the connections that stand, and leave them standing."""
+        self._mute |= self._open
+
     def _listen(self) -> None:
         with suppress(OSError):
             while True:
@@ -68,17 +71,21 @@ class Proxy:
                 for pair in ((client, server), (server, client)):
                     threading.Thread(target=self._pass, args=(*pair, pair[0] is client), daemon=True).start()
 
+    def _due(self, size: int, way: str) -> bool:
+        left = getattr(self, way)
+        if left is None:
+            return False
+        setattr(self, way, left - size if size <= left else None)
+        return size > left
+
     def _pass(self, giver: socket.socket, taker: socket.socket, asking: bool) -> None:
         with suppress(OSError):
             while piece := giver.recv(_PIECE):
                 time.sleep(self.delay)
-                while self.swallowing:
-                    time.sleep(0.01)
-                if asking and self.after is not None:
-                    self.after -= len(piece)
-                    if self.after < 0:
-                        self.after = None
-                        break
+                if giver in self._mute:
+                    continue
+                if self._due(len(piece), "after" if asking else "back"):
+                    break
                 taker.sendall(piece)
         for each in (giver, taker):
             _close(each)
