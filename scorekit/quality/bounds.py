@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import Strict, StrictBool, StrictFloat, StrictInt
+from pydantic import Strict
 
 FORBID = {"extra": "forbid"}
 """How pydantic reads settings: a misspelt key is an error."""
 
 # a text is no number, and true is not 1
-Flag, Number, Whole = StrictBool, StrictFloat, StrictInt
+Flag = Annotated[bool, Strict()]
+Number = Annotated[float, Strict()]
+Whole = Annotated[int, Strict()]
 Moment = Annotated[date, Strict()] | Annotated[datetime, Strict()]
 
 
