@@ -37,6 +37,12 @@ VARIABLES: Mapping[str, str] = {
     "SCOREKIT_AWS_ROLE_ARN": "a role to assume for `s3://` ([versions](versions.md#s3))",
     "SCOREKIT_AWS_EXTERNAL_ID": "what that role asks for",
     "SCOREKIT_AWS_SESSION_NAME": "how that role's session is called",
+    "SCOREKIT_REDIS_USER": "who logs in to Redis, where the address does not say ([brokers](brokers.md))",
+    "SCOREKIT_REDIS_PASSWORD": "that user's password, as a secret",
+    "SCOREKIT_REDIS_PASSWORD_FILE": "a file that holds that secret",
+    "SCOREKIT_AMQP_USER": "who logs in to RabbitMQ, where the address does not say",
+    "SCOREKIT_AMQP_PASSWORD": "that user's password, as a secret",
+    "SCOREKIT_AMQP_PASSWORD_FILE": "a file that holds that secret",
 }
 """Variables of the environment that stand for no option of their own."""
 

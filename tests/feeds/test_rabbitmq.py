@@ -7,12 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pika
 import pytest
 
 from scorekit.errors import Unreachable, UsageError
 from scorekit.feeds import Message
+from scorekit.feeds.rabbitmq import OPTIONS
 from scorekit.feeds.retrying import Patience
 from scorekit.feeds.uris import connect
 from tests.feeds.brokers import RabbitPlace
@@ -189,3 +191,9 @@ def test_the_client_says_nothing_on_standard_error() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("away\n", "")
+
+
+def test_every_option_is_in_the_document() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "brokers.md").read_text()
+    section = document.partition("## RabbitMQ")[2].partition("\n## ")[0]
+    assert [name for name in OPTIONS if f"| `{name}` |" not in section] == []

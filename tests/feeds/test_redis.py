@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -13,6 +14,7 @@ import redis
 from scorekit.errors import Unreachable, UsageError
 from scorekit.feeds import Message
 from scorekit.feeds.letters import MESSAGE_ID
+from scorekit.feeds.redis_streams import OPTIONS
 from scorekit.feeds.retrying import Patience
 from scorekit.feeds.uris import connect
 from tests.feeds.brokers import RedisPlace
@@ -213,3 +215,9 @@ def test_a_stream_and_a_group_are_named() -> None:
     for uri in ("redis://localhost/a", "redis://localhost/a?group=g&from=now"):
         with pytest.raises(UsageError):
             connect(uri).source(BATCH, None)
+
+
+def test_every_option_is_in_the_document() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "brokers.md").read_text()
+    section = document.partition("## Redis Streams")[2].partition("\n## ")[0]
+    assert [name for name in OPTIONS if f"| `{name}` |" not in section] == []
