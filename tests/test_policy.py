@@ -110,6 +110,30 @@ def test_the_command_line_says_it_before_anything_is_scored(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.toml", "rows.parquet"]
 
 
+def test_a_missing_column_ends_the_run_whatever_the_policy_says(
+    bank: Bank, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(bank.new.slice(0, 10).drop_columns(["age"]), "rows.parquet")
+    checks = "\n".join(f"'{check.id}' = 'ignore'" for check in CHECKS)
+    (tmp_path / "mine.toml").write_text(f"[quality]\non_fail = 'warn'\n[quality.checks]\n{checks}\n")
+    arguments = [
+        "score",
+        "rows.parquet",
+        "--store",
+        str(bank.store),
+        "--policy",
+        "mine.toml",
+        "-o",
+        "o.parquet",
+    ]
+    assert run(arguments) == 3
+    assert "'age'" in capsys.readouterr().err
+    assert not (tmp_path / "o.parquet").exists()
+    pq.write_table(bank.new.slice(0, 10), "rows.parquet")
+    assert run(arguments) == 0
+
+
 def test_a_setting_is_found_by_its_line_whatever_the_column_is_called(tmp_path: Path) -> None:
     for number, name in enumerate(ODD):
         path = tmp_path / f"{number}.toml"

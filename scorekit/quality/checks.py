@@ -126,17 +126,6 @@ class DuplicateIds(_Input):
             yield Finding(self.id, state, f"{found:,} rows repeat an id", value=found, expected=0)
 
 
-class MissingColumns(_Input):
-    """Columns of the model that the input lacks."""
-
-    id = "schema.columns"
-
-    def check(self, evidence: Evidence) -> Iterator[Finding]:
-        """A finding for each column that is missing."""
-        for name in sorted(evidence.window.missing_columns):
-            yield Finding(self.id, "alarm", "the input lacks the column", name)
-
-
 class _Rows:
     """Rows with a flaw of one kind, by column."""
 
@@ -443,7 +432,6 @@ def without_baseline(check: str) -> Finding:
 CHECKS: tuple[Check, ...] = (
     RowCount(),
     DuplicateIds(),
-    MissingColumns(),
     InvalidValues(),
     RequiredValues(),
     HardRange(),

@@ -26,8 +26,6 @@ class Window:
         See ``ladder.AnswerCounter``; empty where the fallback answered nothing.
     duplicates : int or None
         Rows whose id stood before; None where there are no ids.
-    missing_columns : tuple of str
-        Columns of the model that the input lacks.
     """
 
     rows: int = 0
@@ -37,10 +35,13 @@ class Window:
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     answers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     duplicates: int | None = None
-    missing_columns: tuple[str, ...] = ()
 
     def add(self, other: Window) -> None:
-        """Take in the rows of another window; the order does not matter."""
+        """Take in the rows of another window; the order does not matter.
+
+        Ids that stand in both are not found here: whoever splits the rows of a window counts
+        repeated ids over all of them (``duplicates.SeenIds``), and says so of the whole.
+        """
         self.rows += other.rows
         self.rejected += other.rejected
         self.fallback += other.fallback
@@ -50,7 +51,6 @@ class Window:
         self.answers = _added(self.answers, other.answers)
         if other.duplicates is not None:
             self.duplicates = other.duplicates + (self.duplicates or 0)
-        self.missing_columns = tuple(dict.fromkeys((*self.missing_columns, *other.missing_columns)))
 
     @property
     def poor(self) -> int:
@@ -67,7 +67,6 @@ class Window:
             "counts": self.counts.tolist(),
             "answers": self.answers.tolist(),
             "duplicates": self.duplicates,
-            "missing_columns": list(self.missing_columns),
         }
 
     @classmethod
@@ -81,7 +80,6 @@ class Window:
             counts=np.array(content["counts"], dtype=np.int64),
             answers=np.array(content["answers"], dtype=np.int64),
             duplicates=content["duplicates"],
-            missing_columns=tuple(content["missing_columns"]),
         )
 
 

@@ -15,7 +15,7 @@ from scorekit.schema import MISSING, Schema
 from tests.quality import windows
 from tests.quality.windows import Changed, finding, judged, window
 
-ORDER = ["input", "schema", "row", "column", "score", "fallback"]
+ORDER = ["input", "row", "column", "score", "fallback"]
 
 
 def test_checks_are_made_in_the_order_of_the_groups_and_each_says_what_it_looks_at() -> None:
@@ -43,7 +43,7 @@ def test_the_row_count_is_held_against_the_band(band: dict[str, int], state: Sta
 
 def test_without_a_band_and_without_ids_there_is_nothing_to_find() -> None:
     checks = {found.check for found in judged(window()).findings}
-    assert checks.isdisjoint({"input.rows", "input.duplicates", "schema.columns"})
+    assert checks.isdisjoint({"input.rows", "input.duplicates"})
 
 
 @pytest.mark.parametrize(("duplicates", "state"), [(0, "ok"), (1, "alarm")])
@@ -51,12 +51,6 @@ def test_an_id_that_stands_twice_fails_the_run(duplicates: int, state: State) ->
     verdict = judged(window(duplicates=duplicates))
     assert finding(verdict, "input.duplicates").state == state
     assert verdict.outcome == ("fail" if duplicates else "pass")
-
-
-def test_a_missing_column_fails_the_run() -> None:
-    verdict = judged(window(missing_columns=("age",)))
-    assert finding(verdict, "schema.columns", "age").state == "alarm"
-    assert verdict.outcome == "fail"
 
 
 @pytest.mark.parametrize(
