@@ -307,9 +307,12 @@ def test_killed_it_has_lost_nothing_that_was_written(bank: Bank, lines: list[byt
 
 
 def test_quiet_says_nothing_at_all(bank: Bank, lines: list[bytes]) -> None:
-    done = piped(bank, joined([*lines[:100], b"{", b""]), "--quiet")
+    """Nor that windows failed."""
+    data = joined([*lines, b"{", b""])
+    assert b"window 0 failed" in piped(bank, data, "--window-rows", 1000).stderr
+    done = piped(bank, data, "--window-rows", 1000, "--quiet")
     assert done.stderr == b""
-    assert done.stdout.count(b"\n") == 102
+    assert done.stdout.count(b"\n") == 2002
 
 
 def test_at_a_terminal_it_says_what_it_waits_for(bank: Bank, lines: list[bytes]) -> None:
