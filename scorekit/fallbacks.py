@@ -38,9 +38,10 @@ def answering_of(model: Model, policy: Policy, *, required: bool) -> Answering |
     UsageError
         If it is required and there is none, or a rung was not learned at training.
     """
-    if policy.fallback is None and not required:
+    asked = policy.fallback if policy.fallback is not None and policy.fallback.ladder else None
+    if asked is None and not required:
         return None
-    fallback = _declared(model, policy.fallback) if policy.fallback is not None else model.fallback
+    fallback = _declared(model, asked) if asked is not None else model.fallback
     if fallback is None or not fallback.rungs:
         raise UsageError(
             f"a failed window is to be answered by the fallback, and {_named(model)} has none",
@@ -70,7 +71,7 @@ def _learned(model: Model, asked: RungSettings) -> Rung:
     if asked.null:
         return NullRung()
     if asked.mean and model.baseline is not None:
-        return _mean(model.baseline)
+        return _mean(model, model.baseline)
     for rung in model.fallback.rungs if model.fallback else ():
         if is_of(rung, asked):
             return rung
@@ -81,12 +82,18 @@ def _learned(model: Model, asked: RungSettings) -> Rung:
     )
 
 
-def _mean(baseline: Baseline) -> Rung:
+def _mean(model: Model, baseline: Baseline) -> Rung:
     """The mean score, which needs no learning."""
     from scorekit.quality.baseline import numeric_bins
     from scorekit.quality.fallback import MeanRung, Validation
 
-    means = tuple(bins.mean or 0.0 for bins in baseline.scores)
+    means = tuple(bins.mean for bins in baseline.scores if bins.mean is not None)
+    if len(means) < len(model.manifest.scoring.columns):
+        raise UsageError(
+            f"{_named(model)} has no mean score in its baseline for {{ mean = true }} to answer",
+            hint="make a baseline of rows that it scores: `scorekit quality baseline`",
+            code="no_fallback",
+        )
     rows = baseline.rows
     exact = Validation(rows=rows, mean=means, model_mean=means, tolerance=(0.0,) * len(means))
     names = [bins.name for bins in baseline.scores]
