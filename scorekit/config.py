@@ -43,6 +43,14 @@ VARIABLES: Mapping[str, str] = {
     "SCOREKIT_AMQP_USER": "who logs in to RabbitMQ, where the address does not say",
     "SCOREKIT_AMQP_PASSWORD": "that user's password, as a secret",
     "SCOREKIT_AMQP_PASSWORD_FILE": "a file that holds that secret",
+    "SCOREKIT_KAFKA_USER": "who logs in to Kafka, where the address does not say",
+    "SCOREKIT_KAFKA_PASSWORD": "that user's password, as a secret",
+    "SCOREKIT_KAFKA_PASSWORD_FILE": "a file that holds that secret",
+    "SCOREKIT_NATS_USER": "who logs in to NATS, where the address does not say",
+    "SCOREKIT_NATS_PASSWORD": "that user's password, as a secret",
+    "SCOREKIT_NATS_PASSWORD_FILE": "a file that holds that secret",
+    "SCOREKIT_NATS_TOKEN": "a token for NATS in place of user and password, as a secret",
+    "SCOREKIT_NATS_TOKEN_FILE": "a file that holds that secret",
 }
 """Variables of the environment that stand for no option of their own."""
 
