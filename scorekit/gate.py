@@ -7,6 +7,7 @@ windows; what it decides, they do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from scorekit.state.ledger import Ledger
 
 
+Action = Literal["publish", "replace", "withhold"]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
     """What becomes of a window.
@@ -42,12 +46,15 @@ class Decision:
         As it stands after the window was counted; None without a state database.
     refusal : ScorekitError or None
         Why it is withheld.
+    repeated : bool
+        Whether its rows were counted for the switch before, and were not again.
     """
 
     verdict: Verdict
-    action: Literal["publish", "replace", "withhold"]
+    action: Action
     switch: SwitchState | None = None
     refusal: ScorekitError | None = None
+    repeated: bool = False
 
 
 class Gate:
@@ -162,7 +169,13 @@ class Gate:
         return self._judge.judge_answers(window)
 
     def decide(
-        self, number: int, window: Window, poor: PoorRows, *, first_row: int | None = None
+        self,
+        number: int,
+        window: Window,
+        poor: PoorRows,
+        *,
+        first_row: int | None = None,
+        digest: str = "",
     ) -> Decision:
         """Judge a window, record it, and say what becomes of it.
 
@@ -177,18 +190,43 @@ class Gate:
         first_row : int, optional
             Of the window within the run, from 0, where its windows follow each other; by
             default they are outputs, each with rows of its own.
+        digest : str, optional
+            Of the input: other rows under the same run id are counted, not taken for a repeat.
         """
         verdict = self.judge(window)
         try:
             record = self._record
-            switch = record.window(number, verdict, poor, first_row) if record is not None else None
+            recorded = record.window(number, verdict, poor, first_row, digest) if record else None
         except Unreachable as unreachable:
             # a switch that cannot be read counts as open
             return Decision(verdict, "withhold", refusal=unreachable)
+        switch = recorded.state if recorded is not None else None
+        repeated = recorded is not None and recorded.repeated
         refusal = self._refused_by_switch(switch) or self._refused_by_quality(verdict)
         if refusal is not None:
-            return Decision(verdict, "withhold", switch, refusal)
-        return Decision(verdict, "replace" if self._replaces(verdict) else "publish", switch)
+            return Decision(verdict, "withhold", switch, refusal, repeated)
+        action: Action = "replace" if self._replaces(verdict) else "publish"
+        return Decision(verdict, action, switch, repeated=repeated)
+
+    def amend(self, number: int, window: Window, findings: Sequence[Finding]) -> None:
+        """Add to the record of a window that was replaced what the fallback answered.
+
+        Parameters
+        ----------
+        number : int
+            Of the window within the run, as ``decide`` was told.
+        window : Window
+            As the fallback answered it.
+        findings : sequence of Finding
+            In its answers.
+
+        Raises
+        ------
+        Unreachable
+            If the state database cannot be written.
+        """
+        if self._record is not None:
+            self._record.amend(number, window.fallback, findings)
 
     def _replaces(self, verdict: Verdict) -> bool:
         return verdict.outcome == "window" and self.on_fail == "fallback"

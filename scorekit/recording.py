@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from scorekit.quality.switch import PoorRows, SwitchState, WindowOutcome
@@ -10,7 +11,8 @@ from scorekit.quality.verdict import Finding, Verdict
 
 if TYPE_CHECKING:
     from scorekit.policy import Policy
-    from scorekit.state.ledger import Ledger, Run
+    from scorekit.state.database import Cursor
+    from scorekit.state.ledger import Ledger, Recorded, Run, Tell
     from scorekit.state.outbox import Outbox
     from scorekit.store.manifest import Manifest
 
@@ -57,6 +59,7 @@ class Record:
         self._run: Run | None = None
         self._read_at = -KNOWN_FOR
         self._switch: SwitchState | None = None
+        self._untold: tuple[str, ...] = ()
 
     def begin(self, run_id: str) -> None:
         """What follows is of this run; one that was begun goes on."""
@@ -68,9 +71,14 @@ class Record:
         self._run = self._runs[run_id]
 
     def window(
-        self, number: int, verdict: Verdict, poor: PoorRows, first_row: int | None = None
-    ) -> SwitchState:
-        """Write down a window; how the switch stands after it.
+        self,
+        number: int,
+        verdict: Verdict,
+        poor: PoorRows,
+        first_row: int | None = None,
+        digest: str = "",
+    ) -> Recorded:
+        """Write down a window and its alerts; how the switch stands after it.
 
         Parameters
         ----------
@@ -81,18 +89,54 @@ class Record:
             Of the same rows.
         first_row : int, optional
             Of the window within the run, from 0; by default, those of a window by itself.
+        digest : str, optional
+            Of the input: other rows under the same run id are counted.
         """
-        assert self._run is not None  # noqa: S101 - begun before anything is scored
-        outcome = WindowOutcome.of(poor, failed=verdict.failed)
+        run = self._begun()
+        clean = verdict.state in ("ok", "warn")
+        outcome = WindowOutcome.of(poor, failed=verdict.failed, clean=clean)
         asked = time.monotonic()
         first = number * _APART if first_row is None else first_row
-        recorded = self._ledger.record(self._run, number, first, verdict, outcome, self._rules)
+        tell = self._telling(_heard(verdict), settled=_settled(verdict))
+        recorded = self._ledger.record(
+            run, number, first, verdict, outcome, self._rules, digest=digest, tell=tell
+        )
         self._switch, self._read_at = recorded.state, asked
-        if self._outbox is not None:
-            findings = (*verdict.findings, switch_finding(recorded.state, recorded.reason))
-            about = {"version": self._manifest.version, "run_id": self._run.run_id}
-            self._outbox.write(self._manifest.name, findings, about)
-        return recorded.state
+        if recorded.untold is not None:
+            self._untold = (recorded.untold,)
+        return recorded
+
+    def amend(self, number: int, fallback: int, findings: Sequence[Finding]) -> None:
+        """Add to a window that was recorded what the fallback answered in its place.
+
+        Parameters
+        ----------
+        number : int
+            Of the window within the run.
+        fallback : int
+            Rows that it answered.
+        findings : sequence of Finding
+            In its answers.
+        """
+        tell = self._telling(findings, settled=False)
+        self._ledger.amend(self._begun(), number, fallback, findings, tell=tell)
+
+    def _begun(self) -> Run:
+        assert self._run is not None  # noqa: S101 - begun before anything is scored
+        return self._run
+
+    def _telling(self, findings: Sequence[Finding], *, settled: bool) -> Tell | None:
+        """What writes alerts of findings and of the switch."""
+        outbox = self._outbox
+        if outbox is None:
+            return None
+        about: dict[str, object] = {"version": self._manifest.version, "run_id": self._begun().run_id}
+
+        def tell(cursor: Cursor, recorded: Recorded) -> None:
+            heard = (*findings, switch_finding(recorded.state, recorded.reason))
+            outbox.put(cursor, self._manifest.name, heard, about, settled=settled)
+
+        return tell
 
     def switch(self, *, now: bool = False) -> SwitchState:
         """How the switch stands, as it was read within the last second, or is ``now``.
@@ -116,7 +160,22 @@ class Record:
 
     def send_alerts(self) -> tuple[str, ...]:
         """Send the alerts that are due; which could not be sent."""
-        return self._outbox.send().failures if self._outbox is not None else ()
+        if self._outbox is None:
+            return ()
+        untold, self._untold = self._untold, ()
+        return (*untold, *self._outbox.send(self._manifest.name).failures)
+
+
+def _settled(verdict: Verdict) -> bool:
+    """Whether there were rows enough for a check that says nothing to have found nothing."""
+    return bool(verdict.window.rows) and verdict.state != "insufficient"
+
+
+def _heard(verdict: Verdict) -> tuple[Finding, ...]:
+    """What is told of a window; one without rows has found nothing to be good."""
+    if verdict.window.rows:
+        return verdict.findings
+    return tuple(found for found in verdict.findings if found.state != "ok")
 
 
 def switch_finding(state: SwitchState, reason: str | None = None) -> Finding:

@@ -7,6 +7,7 @@ bound looking up a name, nor a server that sends one byte now and then.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -26,10 +27,22 @@ class Channel(ABC):
         What it is called in the record.
     address : str
         Where it leads, for people; without secrets.
+    identity : str
+        What deliveries to it are kept under: its name, and a digest of where it leads.
+
+    Parameters
+    ----------
+    name : str
+    settings : ChannelSettings
+    address : str
+    leads : str
+        All of the address, which may be a secret.
     """
 
-    def __init__(self, name: str, settings: ChannelSettings, address: str) -> None:
+    def __init__(self, name: str, settings: ChannelSettings, address: str, leads: str) -> None:
         self.name = name
+        digest = hashlib.sha256(f"{type(self).__name__}\0{leads}".encode(errors="surrogatepass")).hexdigest()
+        self.identity = f"{name} {digest[:16]}"
         self.address = address
         self.seconds = settings.timeout.total_seconds()
         self._least = SEVERITIES.index(settings.severity)

@@ -111,6 +111,8 @@ def decide(
     now: datetime,
     cool_down: timedelta,
     details: Mapping[str, Any] | None = None,
+    *,
+    settled: bool = True,
 ) -> Decided:
     """Decide which findings are told.
 
@@ -130,12 +132,15 @@ def decide(
     cool_down : timedelta
     details : mapping, optional
         What every alert should carry, such as the version and the run.
+    settled : bool
+        Whether a check that says nothing has found nothing. It has not where there were too few
+        rows to find anything, or the findings are not all there are: then what it said stands.
     """
     known = {state.fingerprint: state for state in previous}
     heard = _grouped(model, findings)
     alerts: list[Alert] = []
     states: list[AlertState] = []
-    for fingerprint in {**heard, **known}:
+    for fingerprint in {**heard, **known} if settled else heard:
         alert, state = _one(
             model, known.get(fingerprint), heard.get(fingerprint, ()), now, cool_down, details or {}
         )

@@ -31,7 +31,8 @@ class Mail(Channel):
         )
         if settings.username is not None and self._password is None:
             raise UsageError("the username has no password", hint="give password_env or password_file")
-        super().__init__(name, settings, f"{settings.host}:{self._port}")
+        address = f"{settings.host}:{self._port}"
+        super().__init__(name, settings, address, f"{address} {' '.join(sorted(settings.to))}")
 
     def deliver(self, alert: Alert) -> None:
         """Send it."""

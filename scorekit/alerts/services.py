@@ -26,7 +26,7 @@ class AppriseService(Channel):
             raise UsageError(
                 f"apprise knows no such address: {redacted(url)}", hint="see its list of services"
             )
-        super().__init__(name, settings, redacted(url))
+        super().__init__(name, settings, redacted(url), url)
 
     def deliver(self, alert: Alert) -> None:
         """Notify; apprise says only whether it worked."""

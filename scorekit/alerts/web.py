@@ -32,7 +32,7 @@ class _Web(Channel):
         self._url = web_address(read_secret("url", settings.url, settings.url_env, settings.url_file))
         token = read_secret("token", settings.token, settings.token_env, settings.token_file)
         self._headers = {"Authorization": f"Bearer {token}"} if token else self._basic()
-        super().__init__(name, settings, self._url.shown)
+        super().__init__(name, settings, self._url.shown, self._url.value)
 
     def _basic(self) -> dict[str, str]:
         """A name and password in the address are sent as browsers do, and not as part of it."""

@@ -11,7 +11,7 @@ Half open, it is closed again by windows that are clean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -28,6 +28,10 @@ CHANCE = 1e-4
 """How often a suggested rule may trip by chance, for each run of ``last`` rows."""
 
 
+HALF_OPEN_WINDOWS = 3
+"""Clean windows in a row that close a switch which is half open, unless a rule says otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class SwitchRules:
     """When a switch opens, and when one that is half open closes.
@@ -40,8 +44,8 @@ class SwitchRules:
         So many poor scores since the switch was last reset.
     windows : int or None
         So many failed windows in a row.
-    half_open_windows : int
-        Clean windows in a row that close it.
+    half_open_windows : int or None
+        Clean windows in a row that close it: 3 where there are other rules.
 
     Raises
     ------
@@ -55,7 +59,7 @@ class SwitchRules:
     poor: int | None = None
     total: int | None = None
     windows: int | None = None
-    half_open_windows: int = 3
+    half_open_windows: int | None = None
 
     def __post_init__(self) -> None:
         numbers = (self.last, self.poor, self.total, self.windows, self.half_open_windows)
@@ -65,6 +69,18 @@ class SwitchRules:
             raise ValueError("poor scores are counted among the last ones: both numbers, or neither")
         if self.last is not None and self.poor is not None and self.poor > self.last:
             raise ValueError(f"there are never {self.poor} poor scores among the last {self.last}")
+
+    @property
+    def declared(self) -> bool:
+        """Whether there are any: who has none counts, and leaves the switch where it is."""
+        return any(
+            number is not None for number in (self.poor, self.total, self.windows, self.half_open_windows)
+        )
+
+    @property
+    def closes_after(self) -> int:
+        """Clean windows in a row that close a switch which is half open."""
+        return HALF_OPEN_WINDOWS if self.half_open_windows is None else self.half_open_windows
 
 
 class PoorRows:
@@ -145,6 +161,8 @@ class WindowOutcome:
     rows, poor : int
     failed : bool
         Whether the window failed as a whole.
+    clean : bool
+        Whether it was judged and found good; one with too few rows to judge shows nothing.
     reached : bool
         Whether it holds as many poor rows close together as the rules allow, or more.
     head, tail : tuple of int
@@ -154,25 +172,64 @@ class WindowOutcome:
     rows: int
     poor: int
     failed: bool = False
+    clean: bool = True
     reached: bool = False
     head: tuple[int, ...] = ()
     tail: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, poor: PoorRows, *, failed: bool) -> WindowOutcome:
-        """Of the rows of a window; of one that failed, every row is poor."""
+    def of(cls, poor: PoorRows, *, failed: bool, clean: bool = True) -> WindowOutcome:
+        """Of the rows of a window; of one that failed, every row is poor, and it is not clean."""
         if failed:
             return cls._failed(poor.rows, poor.rules)
         head, tail = tuple(poor.head.tolist()), tuple(poor.tail.tolist())
-        return cls(poor.rows, poor.poor, failed=False, reached=poor.reached, head=head, tail=tail)
+        return cls(poor.rows, poor.poor, clean=clean, reached=poor.reached, head=head, tail=tail)
+
+    def part(self, spans: Sequence[tuple[int, int]], rules: SwitchRules) -> WindowOutcome:
+        """What some of its rows are to the switch, as a window of their own.
+
+        Where the places of all poor rows are known, it is exact. Where they are not, their
+        share of the rows counts, rounded up, and those that lay close together still do:
+        the switch rather trips than not.
+
+        Parameters
+        ----------
+        spans : sequence of (int, int)
+            From a row to before another; they ascend and do not overlap.
+        rules : SwitchRules
+            By which it was made.
+        """
+        rows = sum(end - start for start, end in spans)
+        if rows == self.rows:
+            return self
+        if self.failed:
+            return self._failed(rows, rules)
+        known = sorted({*self.head, *self.tail})
+        if len(known) == self.poor:
+            fed = PoorRows(rules)
+            fed.add(rows, np.array(_within(known, spans), dtype=np.int64))
+            return self.of(fed, failed=False, clean=self.clean)
+        poor = -(-self.poor * rows // self.rows)
+        head, tail = tuple(_within(self.head, spans)), tuple(_within(self.tail, spans))
+        return replace(self, rows=rows, poor=poor, head=head, tail=tail)
 
     @classmethod
     def _failed(cls, rows: int, rules: SwitchRules) -> WindowOutcome:
         if rules.poor is None:
-            return cls(rows, rows, failed=True)
+            return cls(rows, rows, failed=True, clean=False)
         keep = min(rows, rules.poor - 1)
         head, tail = tuple(range(keep)), tuple(range(rows - keep, rows))
-        return cls(rows, rows, failed=True, reached=rows >= rules.poor, head=head, tail=tail)
+        reached = rows >= rules.poor
+        return cls(rows, rows, failed=True, clean=False, reached=reached, head=head, tail=tail)
+
+
+def _within(places: Sequence[int], spans: Sequence[tuple[int, int]]) -> list[int]:
+    """Places among the rows of spans alone."""
+    found, before = [], 0
+    for start, end in spans:
+        found += [before + place - start for place in places if start <= place < end]
+        before += end - start
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +269,7 @@ def advance(state: SwitchState, outcome: WindowOutcome, rules: SwitchRules) -> t
     outcome : WindowOutcome
         Made by the same rules. A window without rows that did not fail says nothing.
     rules : SwitchRules
+        Without any, the window is counted and the switch stays in its position.
 
     Returns
     -------
@@ -231,10 +289,12 @@ def advance(state: SwitchState, outcome: WindowOutcome, rules: SwitchRules) -> t
     if state.position == "open" or not (outcome.rows or outcome.failed):
         return state, None
     counted = _count(state, outcome, rules)
+    if not rules.declared:
+        return counted, None
     reason = _broken(state, counted, outcome, rules)
     if reason is not None:
         return replace(counted, position="open"), reason
-    if counted.position == "half_open" and counted.clean_windows >= rules.half_open_windows:
+    if counted.position == "half_open" and counted.clean_windows >= rules.closes_after:
         return SwitchState(), f"{_many(counted.clean_windows, 'clean window')} in a row"
     return counted, None
 
@@ -246,14 +306,19 @@ def _count(state: SwitchState, outcome: WindowOutcome, rules: SwitchRules) -> Sw
         seen=seen,
         total_poor=state.total_poor + outcome.poor,
         bad_windows=state.bad_windows + 1 if outcome.failed else 0,
-        clean_windows=state.clean_windows + 1 if state.position == "half_open" else 0,
+        clean_windows=state.clean_windows + 1 if state.position == "half_open" and _good(outcome) else 0,
         recent=_recent(state, outcome, rules, seen),
     )
 
 
+def _good(outcome: WindowOutcome) -> bool:
+    return outcome.clean and not outcome.failed
+
+
 def _recent(state: SwitchState, outcome: WindowOutcome, rules: SwitchRules, seen: int) -> tuple[int, ...]:
     if rules.poor is None or rules.last is None:
-        return ()
+        # other processes of the model may go by them
+        return state.recent
     keep = rules.poor - 1
     line = (*state.recent, *(state.seen + position for position in outcome.tail))
     # the next row is number `seen`; what lies `last` rows before it is out of its sight

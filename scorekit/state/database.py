@@ -90,6 +90,13 @@ class Database(ABC):
         """Whether there is anything to connect to, as far as can be told without."""
         return True
 
+    def lost(self) -> bool:
+        """Whether there was one, and it is there no more, as far as can be told."""
+        return False
+
+    def remember(self) -> None:  # noqa: B027 - a server keeps what it has
+        """Have it known, apart from the database itself, that there was one."""
+
     def check_in_place(self) -> None:  # noqa: B027 - only a file can be taken away
         """Refuse to go on where the database that was opened is there no more."""
 
@@ -128,6 +135,16 @@ class Database(ABC):
 def unusable(shown: str, what: str, hint: str, code: str = "state_unreachable") -> Unreachable:
     """An error of the state, said in one way."""
     return Unreachable(f"the state database {shown} {what}", hint=hint, code=code)
+
+
+def gone(shown: str) -> Unreachable:
+    """A database that was there, with all that was counted and every switch that was open."""
+    return unusable(
+        shown,
+        "is gone: it was there before, and which switches were open is not known",
+        "restore a backup, or run `scorekit db upgrade` to begin with every switch closed",
+        "state_missing",
+    )
 
 
 def half_migrated(shown: str) -> Unreachable:

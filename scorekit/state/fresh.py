@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from scorekit.state.database import gone
 from scorekit.state.revisions import HEAD, TABLE
 from scorekit.state.sqlite import Sqlite
 
@@ -23,14 +24,14 @@ STATEMENTS: tuple[str, ...] = (
     "CREATE TABLE scorekit_switches ( model TEXT NOT NULL, position TEXT NOT NULL, since TEXT NOT NULL, seen BIGINT NOT NULL, total_poor BIGINT NOT NULL, bad_windows BIGINT NOT NULL, clean_windows BIGINT NOT NULL, recent TEXT NOT NULL, updated TEXT NOT NULL, revision BIGINT NOT NULL, CONSTRAINT pk_scorekit_switches PRIMARY KEY (model) )",
     "CREATE TABLE scorekit_switch_audit ( id INTEGER NOT NULL, model TEXT NOT NULL, at TEXT NOT NULL, who TEXT NOT NULL, from_position TEXT NOT NULL, to_position TEXT NOT NULL, why TEXT NOT NULL, run_id TEXT, CONSTRAINT pk_scorekit_switch_audit PRIMARY KEY (id) )",
     "CREATE INDEX ix_scorekit_switch_audit_model_id ON scorekit_switch_audit (model, id)",
-    "CREATE TABLE scorekit_runs ( id INTEGER NOT NULL, model TEXT NOT NULL, version BIGINT NOT NULL, run_id TEXT NOT NULL, kind TEXT NOT NULL, started TEXT NOT NULL, finished TEXT, outcome TEXT NOT NULL, output TEXT, rows BIGINT, CONSTRAINT pk_scorekit_runs PRIMARY KEY (id), CONSTRAINT uq_scorekit_runs_model_version_run_id UNIQUE (model, version, run_id) )",
-    "CREATE INDEX ix_scorekit_runs_model_id ON scorekit_runs (model, id)",
-    "CREATE TABLE scorekit_windows ( id INTEGER NOT NULL, run_key INTEGER NOT NULL, model TEXT NOT NULL, number BIGINT NOT NULL, first_row BIGINT NOT NULL, rows BIGINT NOT NULL, rejected BIGINT NOT NULL, fallback BIGINT NOT NULL, state TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL, recorded TEXT NOT NULL, CONSTRAINT pk_scorekit_windows PRIMARY KEY (id), CONSTRAINT fk_scorekit_windows_run_key FOREIGN KEY(run_key) REFERENCES scorekit_runs (id) ON DELETE CASCADE, CONSTRAINT uq_scorekit_windows_run_key_number UNIQUE (run_key, number) )",
+    "CREATE TABLE scorekit_runs ( id INTEGER NOT NULL, model TEXT NOT NULL, version BIGINT NOT NULL, run_id TEXT NOT NULL, kind TEXT NOT NULL, started TEXT NOT NULL, finished TEXT, outcome TEXT NOT NULL, output TEXT, rows BIGINT, turn BIGINT NOT NULL, CONSTRAINT pk_scorekit_runs PRIMARY KEY (id), CONSTRAINT uq_scorekit_runs_model_version_run_id UNIQUE (model, version, run_id) )",
+    "CREATE INDEX ix_scorekit_runs_model_turn ON scorekit_runs (model, turn)",
+    "CREATE TABLE scorekit_windows ( id INTEGER NOT NULL, run_key INTEGER NOT NULL, model TEXT NOT NULL, number BIGINT NOT NULL, source TEXT NOT NULL, first_row BIGINT NOT NULL, rows BIGINT NOT NULL, rejected BIGINT NOT NULL, fallback BIGINT NOT NULL, state TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL, recorded TEXT NOT NULL, CONSTRAINT pk_scorekit_windows PRIMARY KEY (id), CONSTRAINT fk_scorekit_windows_run_key FOREIGN KEY(run_key) REFERENCES scorekit_runs (id) ON DELETE CASCADE, CONSTRAINT uq_scorekit_windows_run_key_number_source UNIQUE (run_key, number, source) )",
     "CREATE INDEX ix_scorekit_windows_model_id ON scorekit_windows (model, id)",
-    "CREATE INDEX ix_scorekit_windows_run_key_first_row ON scorekit_windows (run_key, first_row)",
     "CREATE TABLE scorekit_verdicts ( id INTEGER NOT NULL, window_key INTEGER NOT NULL, check_name TEXT NOT NULL, column_name TEXT NOT NULL, state TEXT NOT NULL, value FLOAT, expected FLOAT, message TEXT NOT NULL, CONSTRAINT pk_scorekit_verdicts PRIMARY KEY (id), CONSTRAINT fk_scorekit_verdicts_window_key FOREIGN KEY(window_key) REFERENCES scorekit_windows (id) ON DELETE CASCADE )",
     "CREATE INDEX ix_scorekit_verdicts_window_key ON scorekit_verdicts (window_key)",
     "CREATE TABLE scorekit_bin_counts ( window_key INTEGER NOT NULL, kind TEXT NOT NULL, column_name TEXT NOT NULL, counts TEXT NOT NULL, CONSTRAINT pk_scorekit_bin_counts PRIMARY KEY (window_key, kind, column_name), CONSTRAINT fk_scorekit_bin_counts_window_key FOREIGN KEY(window_key) REFERENCES scorekit_windows (id) ON DELETE CASCADE )",
+    "CREATE TABLE scorekit_counted ( model TEXT NOT NULL, run_id TEXT NOT NULL, source TEXT NOT NULL, first_row BIGINT NOT NULL, end_row BIGINT NOT NULL, recorded TEXT NOT NULL, CONSTRAINT pk_scorekit_counted PRIMARY KEY (model, run_id, source, first_row) )",
     "CREATE TABLE scorekit_alerts ( id INTEGER NOT NULL, model TEXT NOT NULL, fingerprint TEXT NOT NULL, check_name TEXT NOT NULL, column_name TEXT NOT NULL, severity TEXT NOT NULL, status TEXT NOT NULL, summary TEXT NOT NULL, details TEXT NOT NULL, created TEXT NOT NULL, CONSTRAINT pk_scorekit_alerts PRIMARY KEY (id) )",
     "CREATE INDEX ix_scorekit_alerts_model_id ON scorekit_alerts (model, id)",
     "CREATE TABLE scorekit_deliveries ( id INTEGER NOT NULL, alert_key INTEGER NOT NULL, channel TEXT NOT NULL, attempts BIGINT NOT NULL, next_attempt TEXT NOT NULL, sent_at TEXT, last_error TEXT, CONSTRAINT pk_scorekit_deliveries PRIMARY KEY (id), CONSTRAINT fk_scorekit_deliveries_alert_key FOREIGN KEY(alert_key) REFERENCES scorekit_alerts (id) ON DELETE CASCADE, CONSTRAINT uq_scorekit_deliveries_alert_key_channel UNIQUE (alert_key, channel) )",
@@ -52,6 +53,8 @@ def make(database: Sqlite) -> None:
     with database.alone():
         if database.begun():
             return
+        if database.lost():
+            raise gone(database.shown)
         database.create()
         with closing(database.connect()) as connection, database.translated():
             connection.execute(database.begin(writes=True))
@@ -59,3 +62,4 @@ def make(database: Sqlite) -> None:
                 connection.execute(statement)
             connection.execute(f"INSERT INTO {TABLE} (version_num) VALUES (?)", (HEAD,))  # noqa: S608
             connection.execute("COMMIT")
+        database.remember()

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
@@ -21,7 +21,7 @@ from scorekit.state.engine import transaction
 from scorekit.state.ledger import Ledger
 from scorekit.state.moments import now
 from scorekit.state.opening import open_connection
-from scorekit.state.outbox import MOST_ATTEMPTS
+from scorekit.state.outbox import EXPIRES, MOST_ATTEMPTS
 from scorekit.state.rows import Change
 
 LAST = 50
@@ -144,6 +144,8 @@ class History:
     runs : tuple of PastRun
     audit : tuple of Change
         Of the switch: all there is.
+    ended : datetime or None
+        When a run last came to its end, however it did; None where none has.
     """
 
     model: str
@@ -152,6 +154,7 @@ class History:
     windows: tuple[PastWindow, ...]
     runs: tuple[PastRun, ...]
     audit: tuple[Change, ...]
+    ended: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,7 @@ def read(
     model: str,
     *,
     last: int = LAST,
+    last_runs: int | None = None,
     since: datetime | None = None,
     store_uri: str | None = None,
     url: str | None = None,
@@ -185,7 +189,9 @@ def read(
     ----------
     model : str
     last : int, default 50
-        The newest windows, and the newest runs.
+        The newest windows: those that were recorded last, or recorded again.
+    last_runs : int, optional
+        The newest runs, by when they began, or began again; by default as many.
     since : datetime, optional
         None that is older.
     store_uri, url : str, optional
@@ -200,8 +206,11 @@ def read(
     with Ledger(database) as ledger:
         switch, audit = ledger.switch(model), ledger.audit(model)
     with transaction(database) as connection, Session(connection) as session:
-        windows = _newest(session, _windows(), models.Window, models.Window.recorded, model, last, since)
-        runs = _newest(session, select(models.Run), models.Run, models.Run.started, model, last, since)
+        window, run = models.Window, models.Run
+        windows = _newest(session, _windows(model), (window.id,), window.recorded, last, since)
+        asked = select(run).where(run.model == model)
+        runs = _newest(session, asked, (run.turn, run.id), run.started, last_runs or last, since)
+        ended = session.scalar(select(func.max(run.finished)).where(run.model == model))
         return History(
             model,
             database.shown,
@@ -209,27 +218,31 @@ def read(
             tuple(_past_window(row) for row in windows),
             tuple(_past_run(row) for row in runs),
             audit,
+            ended,
         )
 
 
-def _windows() -> Select[Any]:
-    return select(models.Window).options(
-        joinedload(models.Window.run),
-        selectinload(models.Window.verdicts),
-        selectinload(models.Window.bin_counts),
+def _windows(model: str) -> Select[models.Window]:
+    return (
+        select(models.Window)
+        .where(models.Window.model == model)
+        .options(
+            joinedload(models.Window.run),
+            selectinload(models.Window.verdicts),
+            selectinload(models.Window.bin_counts),
+        )
     )
 
 
 def _newest(
     session: Session,
-    query: Select[Any],
-    table: type[Row],
+    query: Select[Row],
+    order: tuple[InstrumentedAttribute[int], ...],
     moment: InstrumentedAttribute[datetime],
-    model: str,
     last: int,
     since: datetime | None,
 ) -> list[Row]:
-    query = query.where(table.model == model).order_by(table.id.desc()).limit(last)
+    query = query.order_by(*(column.desc() for column in order)).limit(last)
     if since is not None:
         query = query.where(moment >= since)
     return list(session.scalars(query))[::-1]
@@ -271,6 +284,8 @@ def _past_run(row: models.Run) -> PastRun:
 def prune(older_than: timedelta, *, store_uri: str | None = None, url: str | None = None) -> Pruned:
     """Remove windows, runs and alerts that are older, unless an alert is still to be sent.
 
+    What was not sent for ``EXPIRES`` is sent no more, its channel may be gone.
+
     Switches, their audit and how alerts stand are kept. A run that was removed is not known
     when it is repeated: its rows count again.
 
@@ -290,13 +305,17 @@ def prune(older_than: timedelta, *, store_uri: str | None = None, url: str | Non
     before = now() - older_than
     with transaction(database, writes=True) as connection:
         removed = [connection.execute(query).rowcount for query in _old(before)]
+        connection.execute(delete(models.Counted).where(models.Counted.recorded < before))
     return Pruned(before, *removed)
 
 
 def _old(before: datetime) -> tuple[Delete, Delete, Delete]:
     window, run, alert, delivery = models.Window, models.Run, models.Alert, models.Delivery
     unsent = exists().where(
-        delivery.alert_key == alert.id, delivery.sent_at.is_(None), delivery.attempts < MOST_ATTEMPTS
+        delivery.alert_key == alert.id,
+        delivery.sent_at.is_(None),
+        delivery.attempts < MOST_ATTEMPTS,
+        alert.created > now() - EXPIRES,
     )
     return (
         delete(window).where(window.recorded < before),

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
+from scorekit.errors import ScorekitError
 from scorekit.quality.switch import Position, SwitchRules, SwitchState, WindowOutcome, advance
-from scorekit.quality.verdict import Verdict
+from scorekit.quality.verdict import Finding, Verdict
 from scorekit.state import place, statements
+from scorekit.state.coverage import Span, take
 from scorekit.state.database import Connection, Cursor, Database
 from scorekit.state.moments import now
 from scorekit.state.opening import open_connection
 from scorekit.state.rows import (
     Change,
     count_rows,
+    psi_rows,
     read_change,
     read_switch,
     switch_row,
@@ -32,6 +35,8 @@ ITSELF = "scorekit"
 """Who trips a switch by a rule."""
 
 Answer = TypeVar("Answer")
+Tell = Callable[[Cursor, "Recorded"], object]
+"""Writes alerts of what became of a window, by the cursor of its transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ class Run:
     model, run_id : str
     version : int
     kind : {"batch", "stream", "serve"}
+    output : str
+        Where scores go; empty where nobody said.
     """
 
     key: int
@@ -52,6 +59,7 @@ class Run:
     version: int
     run_id: str
     kind: Kind
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +75,16 @@ class Recorded:
     reason : str or None
         The rule that moved it, in words.
     repeated : bool
-        Whether its rows were counted before, so that they were not again.
+        Whether its rows were all counted before, so that none was again.
+    untold : str or None
+        Why its alerts were not written down.
     """
 
     state: SwitchState
     tripped: bool = False
     reason: str | None = None
     repeated: bool = False
+    untold: str | None = None
 
 
 class Ledger:
@@ -124,12 +135,12 @@ class Ledger:
         return self._database
 
     def read(self, work: Callable[[Cursor], Answer]) -> Answer:
-        """Read something that stands beside the ledger; ``work`` may be done twice."""
-        return self._read(work)
+        """Read something in one transaction; ``work`` may be done twice."""
+        return self._twice(work, writes=False)
 
     def write(self, work: Callable[[Cursor], Answer]) -> Answer:
-        """Write something beside the ledger, in one transaction; ``work`` may be done twice."""
-        return self._write(work)
+        """Write something in one transaction; ``work`` may be done twice."""
+        return self._twice(work, writes=True)
 
     def hold(self, cursor: Cursor, model: str) -> None:
         """Let nobody else write of a model until the end of the transaction."""
@@ -150,15 +161,32 @@ class Ledger:
 
     def switch(self, model: str) -> SwitchState:
         """How the switch of a model stands; one that nobody touched is closed."""
-        return self._read(lambda cursor: self._find_switch(cursor, model) or SwitchState())
+        return self.read(lambda cursor: self._find_switch(cursor, model) or SwitchState())
 
-    def trip(self, model: str, who: str, reason: str) -> SwitchState:
-        """Open the switch."""
-        return self._move(model, who, reason, "open")
+    def trip(self, model: str, who: str, reason: str, *, tell: Tell | None = None) -> SwitchState:
+        """Open the switch.
 
-    def reset(self, model: str, who: str, reason: str, *, half_open: bool = False) -> SwitchState:
-        """Close the switch, or open it by half, and count from nothing."""
-        return self._move(model, who, reason, "half_open" if half_open else "closed")
+        Parameters
+        ----------
+        model, who, reason : str
+        tell : callable, optional
+            As ``record`` has it.
+        """
+        return self._move(model, who, reason, "open", tell)
+
+    def reset(
+        self, model: str, who: str, reason: str, *, half_open: bool = False, tell: Tell | None = None
+    ) -> SwitchState:
+        """Close the switch, or open it by half, and count from nothing.
+
+        Parameters
+        ----------
+        model, who, reason : str
+        half_open : bool
+        tell : callable, optional
+            As ``record`` has it.
+        """
+        return self._move(model, who, reason, "half_open" if half_open else "closed", tell)
 
     def audit(self, model: str) -> tuple[Change, ...]:
         """Every change of the switch, oldest first."""
@@ -167,15 +195,17 @@ class Ledger:
             self._database.execute(cursor, statements.READ_CHANGES, {"model": model})
             return tuple(read_change(row) for row in cursor.fetchall())
 
-        return self._read(read)
+        return self.read(read)
 
-    def _move(self, model: str, who: str, reason: str, position: Position) -> SwitchState:
+    def _move(self, model: str, who: str, reason: str, position: Position, tell: Tell | None) -> SwitchState:
         def move(cursor: Cursor) -> SwitchState:
             before = self._hold_switch(cursor, model)
             after = replace(before, position="open") if position == "open" else SwitchState(position)
-            return self._write_switch(cursor, model, before, after, (who, reason, None))
+            state = self._write_switch(cursor, model, before, after, (who, reason, None))
+            self._told(cursor, Recorded(state, reason=reason), tell)
+            return state
 
-        moved = self._write(move)
+        moved = self.write(move)
         self._settle()
         return moved
 
@@ -195,12 +225,12 @@ class Ledger:
             self._database.execute(cursor, statements.FIND_RUN, named)
             return int(cursor.fetchone()[0])
 
-        return Run(self._write(begin), model, version, run_id, kind)
+        return Run(self.write(begin), model, version, run_id, kind, output or "")
 
     def finish(self, run: Run, outcome: RunOutcome, rows: int) -> None:
         """Write down how a run ended."""
         values = {"run_key": run.key, "outcome": outcome, "rows": rows, "now": now()}
-        self._write(lambda cursor: self._database.execute(cursor, statements.FINISH_RUN, values))
+        self.write(lambda cursor: self._database.execute(cursor, statements.FINISH_RUN, values))
 
     def record(
         self,
@@ -210,11 +240,15 @@ class Ledger:
         verdict: Verdict,
         outcome: WindowOutcome,
         rules: SwitchRules,
+        *,
+        digest: str = "",
+        tell: Tell | None = None,
     ) -> Recorded:
         """Write down a window and count it for the switch, in one transaction.
 
-        Rows count once. A window that is recorded again, under its number or under others
-        that cover its rows, takes the place of what was written, and moves nothing.
+        Rows count once, whichever version scores them and however they are cut into windows.
+        A window that is recorded again takes the place of what was written; of one that
+        overlaps others, only the rows that they do not hold are counted.
 
         Parameters
         ----------
@@ -227,19 +261,28 @@ class Ledger:
             With the bin counts of its columns.
         outcome : WindowOutcome
         rules : SwitchRules
+        digest : str, optional
+            Of the input that the rows are of: rows of another input are other rows, whatever the
+            run is called. Where it is not known, rows that go to another output are.
+        tell : callable, optional
+            Writes alerts in the same transaction, by a cursor and what became of the window. What
+            it raises takes back what it wrote and is said in ``untold``; the window is counted.
         """
+        source = digest or run.output
         made: list[Recorded] = []
 
         def record(cursor: Cursor) -> Recorded:
             before = self._hold_switch(cursor, run.model)
-            repeated = self._write_window(cursor, run, number, first_row, verdict)
-            if repeated:
-                made.append(Recorded(before, repeated=True))
+            fresh = self._fresh_rows(cursor, run, number, source, first_row, outcome.rows)
+            self._write_window(cursor, run, number, source, first_row, verdict)
+            if fresh is None:
+                recorded = Recorded(before, repeated=True)
             else:
-                made.append(self._advance(cursor, run, before, outcome, rules))
+                recorded = self._advance(cursor, run, before, outcome.part(fresh, rules), rules)
+            made.append(self._told(cursor, recorded, tell))
             return made[-1]
 
-        self._write(record)
+        self.write(record)
         # done again after a cut while the first one was committed: it is the first that counted
         recorded = made[0] if made[-1].repeated else made[-1]
         if recorded.reason is not None:
@@ -256,38 +299,98 @@ class Ledger:
         state = self._write_switch(cursor, run.model, before, after, change)
         return Recorded(state, tripped=reason is not None and state.position == "open", reason=reason)
 
-    def _write_window(self, cursor: Cursor, run: Run, number: int, first_row: int, verdict: Verdict) -> bool:
-        """Write a window; whether its rows were written before."""
+    def _fresh_rows(
+        self, cursor: Cursor, run: Run, number: int, source: str, first_row: int, rows: int
+    ) -> tuple[Span, ...] | None:
+        """Rows of a window that were not counted yet; None where all were."""
+        which = {"model": run.model, "run_id": run.run_id, "source": source}
+        if rows:
+            return take(self._database, cursor, {**which, "now": now()}, first_row, rows) or None
+        self._database.execute(cursor, statements.FIND_SAME, {**which, "number": number})
+        return () if cursor.fetchone() is None else None
+
+    def _write_window(
+        self, cursor: Cursor, run: Run, number: int, source: str, first_row: int, verdict: Verdict
+    ) -> None:
         say = self._database.execute
         values = {
             **window_row(verdict),
             "run_key": run.key,
             "model": run.model,
             "number": number,
+            "source": source,
             "first_row": first_row,
             "now": now(),
         }
-        covered = self._covers(cursor, run, first_row, verdict.window.rows)
+        say(cursor, statements.CLEAR_WINDOW, values)
         say(cursor, statements.MAKE_WINDOW, values)
-        again = cursor.rowcount == 0
         say(cursor, statements.FIND_WINDOW, values)
         key = {"window_key": cursor.fetchone()[0]}
-        if again:
-            say(cursor, statements.REWRITE_WINDOW, {**values, **key})
-            say(cursor, statements.CLEAR_VERDICTS, key)
-            say(cursor, statements.CLEAR_COUNTS, key)
         each = self._database.execute_each
-        each(cursor, statements.WRITE_VERDICT, [{**key, **row} for row in verdict_rows(verdict)])
+        each(cursor, statements.WRITE_VERDICT, [{**key, **row} for row in verdict_rows(verdict.findings)])
+        each(cursor, statements.WRITE_VERDICT, [{**key, **row} for row in psi_rows(verdict)])
         each(cursor, statements.WRITE_COUNTS, [{**key, **row} for row in count_rows(verdict)])
-        return again or covered
 
-    def _covers(self, cursor: Cursor, run: Run, first_row: int, rows: int) -> bool:
-        """Whether other windows of the run hold all of these rows."""
-        end_row = first_row + rows
-        bounds = {"run_key": run.key, "first_row": first_row, "end_row": end_row}
-        self._database.execute(cursor, statements.FIND_BESIDE, bounds)
-        beside = [(max(first, first_row), min(first + count, end_row)) for first, count in cursor.fetchall()]
-        return rows > 0 and sum(max(0, end - start) for start, end in beside) >= rows
+    def amend(
+        self,
+        run: Run,
+        number: int,
+        fallback: int,
+        findings: Sequence[Finding],
+        *,
+        tell: Tell | None = None,
+    ) -> None:
+        """Add to a window what became of it after it was recorded: the fallback answered.
+
+        It may be said again. Nothing is counted for the switch.
+
+        Parameters
+        ----------
+        run : Run
+        number : int
+            Of the window in its run; the one that was recorded last.
+        fallback : int
+            Rows that the fallback answered.
+        findings : sequence of Finding
+            In its answers; each takes the place of what the same check said of the same column.
+        tell : callable, optional
+            As ``record`` has it.
+        """
+        say, each = self._database.execute, self._database.execute_each
+
+        def amend(cursor: Cursor) -> None:
+            state = self._hold_switch(cursor, run.model)
+            say(cursor, statements.FIND_WINDOW, {"run_key": run.key, "number": number})
+            key = {"window_key": cursor.fetchone()[0]}
+            if key["window_key"] is not None:
+                rows = [{**key, **row} for row in verdict_rows(findings)]
+                say(cursor, statements.AMEND_WINDOW, {**key, "fallback": fallback})
+                each(cursor, statements.CLEAR_VERDICT, [_of_check(row) for row in rows])
+                each(cursor, statements.WRITE_VERDICT, rows)
+            self._told(cursor, Recorded(state), tell)
+
+        self.write(amend)
+
+    def _told(self, cursor: Cursor, recorded: Recorded, tell: Tell | None) -> Recorded:
+        """Have alerts written; what goes wrong with them is no reason not to count a window."""
+        if tell is None:
+            return recorded
+        cursor.execute("SAVEPOINT alerts")
+        try:
+            tell(cursor, recorded)
+        except Exception as error:
+            if isinstance(error, self._database.errors) and self._database.passes(error):
+                raise
+            cursor.execute("ROLLBACK TO SAVEPOINT alerts")
+            return replace(recorded, untold=self._why(error))
+        cursor.execute("RELEASE SAVEPOINT alerts")
+        return recorded
+
+    def _why(self, error: Exception) -> str:
+        if isinstance(error, self._database.errors):
+            error = self._database.translate(error)
+        said = error.message if isinstance(error, ScorekitError) else f"{type(error).__name__} was raised"
+        return f"alerts were not written down: {said}"
 
     # ---- the row of the switch
 
@@ -326,12 +429,6 @@ class Ledger:
         return replace(after, since=since, updated=at)
 
     # ---- talking to the database
-
-    def _read(self, work: Callable[[Cursor], Answer]) -> Answer:
-        return self._twice(work, writes=False)
-
-    def _write(self, work: Callable[[Cursor], Answer]) -> Answer:
-        return self._twice(work, writes=True)
 
     def _twice(self, work: Callable[[Cursor], Answer], *, writes: bool) -> Answer:
         """Do it; once more where the connection was cut, for what is done here may be done again."""
@@ -378,3 +475,8 @@ class Ledger:
     def _settle(self) -> None:
         with self._lock:
             self._database.settle(self._connection())
+
+
+def _of_check(row: dict[str, Any]) -> dict[str, Any]:
+    """What ``CLEAR_VERDICT`` asks of a row."""
+    return {name: row[name] for name in ("window_key", "check_name", "column_name")}

@@ -11,7 +11,7 @@ import sqlalchemy
 from sqlalchemy.engine import Connection
 
 from scorekit.errors import Unreachable
-from scorekit.state.database import Database, half_migrated
+from scorekit.state.database import Database, gone, half_migrated
 from scorekit.state.engine import transaction
 from scorekit.state.revisions import HEAD, READ, TABLE, check_known, not_upgraded, read_revision
 from scorekit.state.sqlite import Sqlite
@@ -80,7 +80,9 @@ def look(database: Database) -> Standing:
         if database.begun():
             with closing(database.connect()) as connection:
                 revision = read_revision(database, connection)
-        if revision != HEAD and not database.embedded:
+        if database.lost():
+            problem = gone(database.shown)
+        elif revision != HEAD and not database.embedded:
             problem = not_upgraded(database, revision)
     except Unreachable as error:
         problem = error
@@ -167,6 +169,7 @@ def _alone(database: Database) -> Iterator[Connection]:
             database.create()
             with transaction(database, writes=True) as connection:
                 yield connection
+            database.remember()
     else:
         with transaction(database) as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")

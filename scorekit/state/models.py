@@ -85,7 +85,7 @@ class Run(Base):
     __tablename__ = "scorekit_runs"
     __table_args__ = (
         UniqueConstraint("model", "version", "run_id"),
-        Index(None, "model", "id"),
+        Index(None, "model", "turn"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -100,6 +100,8 @@ class Run(Base):
     """``running``, ``published``, ``degraded``, ``quarantined`` or ``failed``."""
     output: Mapped[str | None]
     rows: Mapped[int | None]
+    turn: Mapped[int]
+    """Counts the runs of a model as they began, or began again."""
 
     windows: Mapped[list[Window]] = relationship(back_populates="run", passive_deletes=True)
 
@@ -109,8 +111,7 @@ class Window(Base):
 
     __tablename__ = "scorekit_windows"
     __table_args__ = (
-        UniqueConstraint("run_key", "number"),
-        Index(None, "run_key", "first_row"),
+        UniqueConstraint("run_key", "number", "source"),
         Index(None, "model", "id"),
     )
 
@@ -119,6 +120,8 @@ class Window(Base):
     model: Mapped[str]
     """As the run has it: a model's newest windows are found without its runs."""
     number: Mapped[int]
+    source: Mapped[str]
+    """Digest of the rows that were scored; where it is not known, where their scores went."""
     first_row: Mapped[int]
     rows: Mapped[int]
     rejected: Mapped[int]
@@ -131,6 +134,20 @@ class Window(Base):
     run: Mapped[Run] = relationship(back_populates="windows")
     verdicts: Mapped[list[Verdict]] = relationship(order_by="Verdict.id", passive_deletes=True)
     bin_counts: Mapped[list[BinCounts]] = relationship(passive_deletes=True)
+
+
+class Counted(Base):
+    """Rows of a run that the switch has counted, from one to before another; no two touch."""
+
+    __tablename__ = "scorekit_counted"
+
+    model: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    """As a window has it."""
+    first_row: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    end_row: Mapped[int]
+    recorded: Mapped[datetime]
 
 
 class Verdict(Base):

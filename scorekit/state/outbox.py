@@ -24,6 +24,8 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 """Until an alert that was not taken is sent again; the wait doubles."""
 MOST_ATTEMPTS = 100
 """Some days of them."""
+EXPIRES = timedelta(days=60)
+"""After which an alert is not sent any more: who it was for may have been removed from the settings."""
 AT_ONCE = 200
 
 
@@ -76,7 +78,12 @@ class Outbox:
         self._channels = tuple(open_channels(settings) if channels is None else channels)
 
     def write(
-        self, model: str, findings: Sequence[Finding], details: dict[str, object] | None = None
+        self,
+        model: str,
+        findings: Sequence[Finding],
+        details: dict[str, object] | None = None,
+        *,
+        settled: bool = True,
     ) -> tuple[Alert, ...]:
         """Decide what is told of a window, and write it down.
 
@@ -87,20 +94,34 @@ class Outbox:
             All there are of the window.
         details : dict, optional
             What every alert carries.
+        settled : bool
+            Whether a check that says nothing has found nothing, as ``decide`` has it.
         """
-        say = self._ledger.database.execute
 
         def work(cursor: Cursor) -> tuple[Alert, ...]:
             # what was told is read and written by one process at a time, or several tell the same
             self._ledger.hold(cursor, model)
-            say(cursor, statements.READ_ALERT_STATES, {"model": model})
-            previous = [_state(row) for row in cursor.fetchall()]
-            cool_down = self._settings.cool_down
-            decided = decide(model, previous, findings, now(), cool_down, details)
-            self._write(cursor, decided)
-            return decided.alerts
+            return self.put(cursor, model, findings, details, settled=settled)
 
         return self._ledger.write(work)
+
+    def put(
+        self,
+        cursor: Cursor,
+        model: str,
+        findings: Sequence[Finding],
+        details: dict[str, object] | None = None,
+        *,
+        settled: bool = True,
+    ) -> tuple[Alert, ...]:
+        """What ``write`` does, in a transaction that holds the model."""
+        say = self._ledger.database.execute
+        say(cursor, statements.READ_ALERT_STATES, {"model": model})
+        previous = [_state(row) for row in cursor.fetchall()]
+        cool_down = self._settings.cool_down
+        decided = decide(model, previous, findings, now(), cool_down, details, settled=settled)
+        self._write(cursor, decided)
+        return decided.alerts
 
     def _write(self, cursor: Cursor, decided: Decided) -> None:
         say = self._ledger.database.execute
@@ -112,36 +133,52 @@ class Outbox:
             key = cursor.fetchone()[0]
             for channel in self._channels:
                 if channel.wants(alert):
-                    row = {"alert_key": key, "channel": channel.name, "now": alert.created}
+                    row = {"alert_key": key, "channel": channel.identity, "now": alert.created}
                     say(cursor, statements.WRITE_DELIVERY, row)
 
-    def send(self) -> Sent:
-        """Send what is due; a channel that fails is left alone until the next time.
+    def send(self, model: str) -> Sent:
+        """Send what is due of a model; a channel that fails is left alone until the next time.
+
+        What is due to a channel that is not in the settings, or leads elsewhere now, is left
+        to a process that knows it.
 
         Raises
         ------
         Unreachable
             If the state database does not answer. What a channel does raises nothing.
         """
-        channels = {channel.name: channel for channel in self._channels}
-        sent, failures = 0, dict[str, str]()
-        for delivery in self._due():
-            channel = channels.get(delivery.channel)
-            if channel is None or delivery.channel in failures or not self._claim(delivery):
-                continue
+        sent, failures = 0, list[str]()
+        for channel in self._channels:
             try:
-                channel.send(delivery.alert)
+                for delivery in self._due(model, channel):
+                    sent += self._deliver(channel, delivery)
             except DeliveryFailed as failure:
-                failures[delivery.channel] = failure.message
-                self._failed(delivery, failure.message)
-            else:
-                sent += 1
-                self._sent(delivery)
-        return Sent(sent, tuple(failures.values()))
+                failures.append(failure.message)
+        return Sent(sent, tuple(failures))
 
-    def _due(self) -> list[Delivery]:
+    def _deliver(self, channel: Channel, delivery: Delivery) -> bool:
+        """Whether it was sent, and by this process."""
+        if not self._claim(delivery):
+            return False
+        try:
+            channel.send(delivery.alert)
+        except DeliveryFailed as failure:
+            self._failed(delivery, failure.message)
+            raise
+        self._sent(delivery)
+        return True
+
+    def _due(self, model: str, channel: Channel) -> list[Delivery]:
         def work(cursor: Cursor) -> list[Delivery]:
-            bounds = {"now": now(), "most": MOST_ATTEMPTS, "limit": AT_ONCE}
+            at = now()
+            bounds = {
+                "model": model,
+                "channel": channel.identity,
+                "now": at,
+                "oldest": at - EXPIRES,
+                "most": MOST_ATTEMPTS,
+                "limit": AT_ONCE,
+            }
             self._ledger.database.execute(cursor, statements.READ_DELIVERIES, bounds)
             return [_delivery(row) for row in cursor.fetchall()]
 

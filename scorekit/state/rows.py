@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -91,11 +91,9 @@ def _said(found: Finding) -> str:
     )
 
 
-def verdict_rows(verdict: Verdict) -> Iterator[dict[str, Any]]:
-    """What is kept of every check, and of the PSI of every column."""
-    said = set()
-    for found in verdict.findings:
-        said.add((found.check, found.column))
+def verdict_rows(findings: Iterable[Finding]) -> Iterator[dict[str, Any]]:
+    """What is kept of every check."""
+    for found in findings:
         yield {
             "check_name": found.check,
             "column_name": found.column,
@@ -104,6 +102,11 @@ def verdict_rows(verdict: Verdict) -> Iterator[dict[str, Any]]:
             "expected": _number(found.expected),
             "message": found.message,
         }
+
+
+def psi_rows(verdict: Verdict) -> Iterator[dict[str, Any]]:
+    """What is kept of the PSI of every column of which no check said anything."""
+    said = {(found.check, found.column) for found in verdict.findings}
     for kind, column in _columns(verdict):
         if (PSI[kind], column.name) not in said:
             yield _psi_row(PSI[kind], column)

@@ -34,6 +34,9 @@ _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _PASSING = (sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY)
 
 
+_MADE = b"the database beside this was made; if it is not there, it was lost\n"
+
+
 class Sqlite(Database):
     """A file.
 
@@ -51,6 +54,7 @@ class Sqlite(Database):
     def __init__(self, path: Path, *, parents: bool = False) -> None:
         self.path = path
         self._file = path.absolute()
+        self._lock = f"{self._file}-lock"
         self._parents = parents
         self._opened: tuple[int, int] | None = None
 
@@ -90,6 +94,22 @@ class Sqlite(Database):
         """Whether there is a file."""
         return self._file.exists()
 
+    def lost(self) -> bool:
+        """Whether the lock beside it says that it was made: that file outlives it."""
+        return self._remembered() and (not self.begun() or self._file.stat().st_size == 0)
+
+    def _remembered(self) -> bool:
+        try:
+            return Path(self._lock).stat().st_size > 0
+        except OSError:
+            return False
+
+    def remember(self) -> None:
+        """Write it into the lock; where that cannot be written, neither can the database."""
+        if not self._remembered():
+            with suppress(OSError):
+                Path(self._lock).write_bytes(_MADE)
+
     def create(self) -> None:
         """Make the file where there is none yet, ready for readers beside a writer.
 
@@ -116,7 +136,7 @@ class Sqlite(Database):
         """
         with self._translated_disk():
             self._file.parent.mkdir(parents=self._parents, exist_ok=True)
-            held = os.open(f"{self._file}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            held = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             self._wait_for(held)
             yield

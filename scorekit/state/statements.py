@@ -31,10 +31,12 @@ SELECT at, who, from_position, to_position, why, run_id
 FROM scorekit_switch_audit WHERE model = :model ORDER BY id"""
 
 BEGIN_RUN = """
-INSERT INTO scorekit_runs (model, version, run_id, kind, started, outcome, output)
-VALUES (:model, :version, :run_id, :kind, :now, 'running', :output)
+INSERT INTO scorekit_runs (model, version, run_id, kind, started, outcome, output, turn)
+VALUES (:model, :version, :run_id, :kind, :now, 'running', :output,
+(SELECT COALESCE(MAX(turn), 0) + 1 FROM scorekit_runs WHERE model = :model))
 ON CONFLICT (model, version, run_id) DO UPDATE
-SET kind = :kind, started = :now, finished = NULL, outcome = 'running', output = :output, rows = NULL"""
+SET kind = :kind, started = :now, finished = NULL, outcome = 'running', output = :output, rows = NULL,
+turn = EXCLUDED.turn"""
 
 FIND_RUN = """
 SELECT id FROM scorekit_runs WHERE model = :model AND version = :version AND run_id = :run_id"""
@@ -42,31 +44,44 @@ SELECT id FROM scorekit_runs WHERE model = :model AND version = :version AND run
 FINISH_RUN = """
 UPDATE scorekit_runs SET finished = :now, outcome = :outcome, rows = :rows WHERE id = :run_key"""
 
-FIND_BESIDE = """
-SELECT first_row, rows FROM scorekit_windows
-WHERE run_key = :run_key AND first_row < :end_row AND first_row >= COALESCE(
-(SELECT MAX(first_row) FROM scorekit_windows WHERE run_key = :run_key AND first_row <= :first_row), 0)"""
-"""Windows of a run that begin before others end: since they do not overlap, from the one that holds
-the first row."""
+FIND_COUNTED = """
+SELECT first_row, end_row FROM scorekit_counted
+WHERE model = :model AND run_id = :run_id AND source = :source
+AND first_row <= :end_row AND end_row >= :first_row ORDER BY first_row"""
+"""Rows that overlap others, or end where they begin."""
+
+CLEAR_COUNTED = """
+DELETE FROM scorekit_counted
+WHERE model = :model AND run_id = :run_id AND source = :source
+AND first_row <= :end_row AND end_row >= :first_row"""
+
+WRITE_COUNTED = """
+INSERT INTO scorekit_counted (model, run_id, source, first_row, end_row, recorded)
+VALUES (:model, :run_id, :source, :first_row, :end_row, :now)"""
+
+FIND_SAME = """
+SELECT w.id FROM scorekit_windows w JOIN scorekit_runs r ON r.id = w.run_key
+WHERE r.model = :model AND r.run_id = :run_id AND w.number = :number AND w.source = :source"""
+"""A window of a run, whichever version scored it."""
+
+CLEAR_WINDOW = """
+DELETE FROM scorekit_windows WHERE run_key = :run_key AND number = :number AND source = :source"""
+"""With what it holds: one that is written again stands last."""
 
 MAKE_WINDOW = """
 INSERT INTO scorekit_windows
-(run_key, model, number, first_row, rows, rejected, fallback, state, outcome, reason, recorded)
-VALUES (:run_key, :model, :number, :first_row, :rows, :rejected, :fallback, :state, :outcome, :reason, :now)
-ON CONFLICT (run_key, number) DO NOTHING"""
+(run_key, model, number, source, first_row, rows, rejected, fallback, state, outcome, reason, recorded)
+VALUES (:run_key, :model, :number, :source, :first_row, :rows, :rejected, :fallback, :state, :outcome,
+:reason, :now)"""
 
 FIND_WINDOW = """
-SELECT id FROM scorekit_windows WHERE run_key = :run_key AND number = :number"""
+SELECT MAX(id) FROM scorekit_windows WHERE run_key = :run_key AND number = :number"""
 
-REWRITE_WINDOW = """
-UPDATE scorekit_windows
-SET first_row = :first_row, rows = :rows, rejected = :rejected, fallback = :fallback, state = :state,
-outcome = :outcome, reason = :reason, recorded = :now
-WHERE id = :window_key"""
+AMEND_WINDOW = "UPDATE scorekit_windows SET fallback = :fallback WHERE id = :window_key"
 
-CLEAR_VERDICTS = "DELETE FROM scorekit_verdicts WHERE window_key = :window_key"
-
-CLEAR_COUNTS = "DELETE FROM scorekit_bin_counts WHERE window_key = :window_key"
+CLEAR_VERDICT = """
+DELETE FROM scorekit_verdicts
+WHERE window_key = :window_key AND check_name = :check_name AND column_name = :column_name"""
 
 WRITE_VERDICT = """
 INSERT INTO scorekit_verdicts (window_key, check_name, column_name, state, value, expected, message)
@@ -104,7 +119,8 @@ READ_DELIVERIES = """
 SELECT d.id, d.channel, d.attempts, a.model, a.check_name, a.column_name, a.severity, a.status,
 a.summary, a.details, a.created
 FROM scorekit_deliveries d JOIN scorekit_alerts a ON a.id = d.alert_key
-WHERE d.sent_at IS NULL AND d.next_attempt <= :now AND d.attempts < :most
+WHERE a.model = :model AND d.channel = :channel AND d.sent_at IS NULL AND d.next_attempt <= :now
+AND d.attempts < :most AND a.created > :oldest
 ORDER BY d.id LIMIT :limit"""
 
 CLAIM_DELIVERY = """

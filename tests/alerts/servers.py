@@ -22,22 +22,23 @@ from typing import Any
 
 @dataclass
 class Receiver:
-    """What an HTTP server was sent."""
+    """What an HTTP server was sent, and what it answers."""
 
     url: str = ""
+    status: int = 200
     requests: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
 
 
 @contextmanager
 def receiver(status: int = 200, location: str = "") -> Iterator[Receiver]:
     """Takes JSON, and answers with a status."""
-    seen = Receiver()
+    seen = Receiver(status=status)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             seen.requests.append((self.path, dict(self.headers), json.loads(body)))
-            self.send_response(status)
+            self.send_response(seen.status)
             if location:
                 self.send_header("Location", location)
             self.send_header("Content-Length", "2")

@@ -120,7 +120,54 @@ def test_clean_windows_close_a_half_open_switch() -> None:
     assert advance(state, WindowOutcome(10, 0), rules) == (SwitchState(), "2 clean windows in a row")
 
 
-@pytest.mark.parametrize("rules", [SwitchRules(), SwitchRules(windows=5, half_open_windows=1)])
+def test_windows_that_say_nothing_close_no_switch() -> None:
+    rules, state = SwitchRules(windows=1, half_open_windows=2), SwitchState("half_open")
+    clean, unknown = WindowOutcome(10, 0), WindowOutcome(10, 0, clean=False)
+    for window in (unknown, unknown, clean, unknown, clean):
+        state, reason = advance(state, window, rules)
+        assert (state.position, reason) == ("half_open", None)
+    assert advance(state, clean, rules)[0].position == "closed"
+
+
+def test_who_has_no_rules_leaves_the_switch_to_those_who_have() -> None:
+    rules, state = SwitchRules(last=100, poor=3, half_open_windows=1), SwitchState()
+    state, _ = advance(state, outcome([True] * 2, rules), rules)
+    none = SwitchRules()
+    state, _ = advance(state, outcome([False] * 5, none), none)
+    assert (state.recent, state.seen) == ((0, 1), 7)
+    assert advance(state, outcome([True], rules), rules)[0].position == "open"
+    for window in (WindowOutcome(10, 0), WindowOutcome(10, 10, failed=True)):
+        for _ in range(5):
+            half, reason = advance(SwitchState("half_open", clean_windows=9), window, none)
+            assert (half.position, reason) == ("half_open", None)
+
+
+def test_three_clean_windows_unless_told_otherwise() -> None:
+    assert SwitchRules(windows=2).closes_after == 3
+    assert SwitchRules(half_open_windows=5).declared
+    assert not SwitchRules().declared
+
+
+@given(ROWS, RULES, st.data())
+def test_a_part_of_a_window_counts_as_a_window_of_those_rows(
+    rows: list[bool], rules: SwitchRules, data: st.DataObject
+) -> None:
+    kept = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    spans = [(place, place + 1) for place, keep in enumerate(kept) if keep]
+    chosen = [row for row, keep in zip(rows, kept, strict=True) if keep]
+    failed = data.draw(st.booleans())
+    whole, plain = (outcome(each, rules, failed=failed) for each in (rows, chosen))
+    part = whole.part(spans, rules)
+    if failed or len({*whole.head, *whole.tail}) == whole.poor:
+        assert part == plain
+    else:
+        assert part.rows == plain.rows
+        assert part.reached >= plain.reached
+        if rows:
+            assert part.poor == -(-whole.poor * len(chosen) // len(rows))
+
+
+@pytest.mark.parametrize("rules", [SwitchRules(total=99), SwitchRules(windows=5, half_open_windows=1)])
 def test_a_failed_window_opens_a_half_open_switch(rules: SwitchRules) -> None:
     state, reason = advance(SwitchState("half_open"), WindowOutcome(10, 10, failed=True), rules)
     assert (state.position, reason) == ("open", "a window failed while the switch was half open")

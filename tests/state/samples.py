@@ -72,4 +72,5 @@ def record(
         verdict(rows, failed=failed, rejected=len(poor)),
         outcome(rows, list(poor), rules, failed=failed),
         rules,
+        **changed,
     )

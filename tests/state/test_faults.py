@@ -236,6 +236,43 @@ def test_a_file_that_is_empty_is_filled(sqlite: str) -> None:
         assert ledger.switch("bank").position == "closed"
 
 
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_file_that_was_lost_is_no_closed_switch(sqlite: str, file: Path, emptied: bool) -> None:
+    with Ledger.open(url=sqlite) as ledger:
+        ledger.trip("bank", "Ada", "feed")
+    for each in file.parent.glob("state.db*"):
+        if not each.name.endswith("-lock"):
+            each.unlink()
+    if emptied:
+        file.touch()
+    error = refused(lambda: Ledger.open(url=sqlite), "state_missing")
+    assert error.exit_code == 7
+    assert "scorekit db upgrade" in str(error.hint)
+    standing = migrate.look(place.find(url=sqlite))
+    assert standing.problem is not None
+    assert standing.problem.code == "state_missing"
+    assert file.exists() == emptied
+    migrate.upgrade(place.find(url=sqlite))
+    with Ledger.open(url=sqlite) as ledger:
+        assert ledger.switch("bank").position == "closed"
+
+
+@pytest.mark.parametrize("make", [Ledger.open, lambda url: migrate.upgrade(place.find(url=url))])
+def test_however_it_was_made_it_is_remembered(sqlite: str, make: Callable[..., object]) -> None:
+    make(url=sqlite)
+    Path(sqlite.removeprefix("sqlite:///")).unlink()
+    refused(lambda: Ledger.open(url=sqlite), "state_missing")
+
+
+def test_one_that_was_brought_here_is_remembered_too(sqlite: str, tmp_path: Path) -> None:
+    file = Path(sqlite.removeprefix("sqlite:///"))
+    Ledger.open(url=f"sqlite:///{tmp_path}/other.db").close()
+    shutil.copy(tmp_path / "other.db", file)
+    Ledger.open(url=sqlite).close()
+    file.unlink()
+    refused(lambda: Ledger.open(url=sqlite), "state_missing")
+
+
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_file_that_is_taken_away_in_use(sqlite: str, file: Path, replaced: bool) -> None:
     with Ledger.open(url=sqlite) as ledger:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scorekit.quality.switch import SwitchRules, SwitchState
+from scorekit.quality.verdict import Finding
 from scorekit.state import history, moments, rows
 from scorekit.state import ledger as ledger_module
-from scorekit.state.ledger import Ledger
+from scorekit.state.ledger import Ledger, Recorded
 from tests.state import samples
 from tests.state.samples import record
 
@@ -59,10 +64,41 @@ def test_a_run_that_is_repeated_counts_once(ledger: Ledger) -> None:
     assert len(history_of(ledger).runs) == 1
 
 
-def test_another_version_or_model_is_another_run(ledger: Ledger) -> None:
+def test_a_run_of_another_model_is_another_and_one_of_another_version_is_not(ledger: Ledger) -> None:
     runs = [("bank", 7), ("bank", 8), ("other", 7)]
     recorded = [record(ledger, ledger.begin(*which, "night", "batch"), 0, 20, (1,)) for which in runs]
-    assert [each.state.total_poor for each in recorded] == [1, 2, 1]
+    assert [each.repeated for each in recorded] == [False, True, False]
+    assert [each.state.total_poor for each in recorded] == [1, 1, 1]
+    assert [run.version for run in history_of(ledger).runs] == [7, 8]
+
+
+def test_a_window_without_rows_counts_once_too(ledger: Ledger) -> None:
+    for version in (7, 7, 8):
+        run = ledger.begin("bank", version, "night", "batch")
+        recorded = record(ledger, run, 0, 0, failed=True, digest="none")
+    assert (recorded.repeated, recorded.state.bad_windows) == (True, 1)
+    assert record(ledger, run, 0, 0, failed=True, digest="other").tripped
+
+
+def test_other_rows_under_the_same_run_id_are_counted(ledger: Ledger) -> None:
+    run = ledger.begin("bank", 7, "night", "batch")
+    first = record(ledger, run, 0, 20, (1,), digest="monday")
+    other = record(ledger, run, 0, 20, (1, 2), digest="tuesday")
+    again = record(ledger, run, 0, 20, (1,), digest="monday")
+    assert [each.repeated for each in (first, other, again)] == [False, False, True]
+    assert (again.state.seen, again.state.total_poor) == (40, 3)
+    assert [window.rejected for window in history_of(ledger).windows] == [2, 1]
+
+
+def test_rows_that_nobody_knows_are_others_where_they_go_elsewhere(ledger: Ledger) -> None:
+    for output in ("one.parquet", "other.parquet", "one.parquet"):
+        run = ledger.begin("bank", 7, "night", "batch", output)
+        recorded = record(ledger, run, 0, 20, (1,))
+    assert (recorded.repeated, recorded.state.seen) == (True, 40)
+    for output in ("one.parquet", "other.parquet"):
+        run = ledger.begin("bank", 7, "night", "batch", output)
+        record(ledger, run, 0, 20, (1,), digest="known")
+    assert ledger.switch("bank").seen == 60
 
 
 def test_rows_cut_into_other_windows_count_once(ledger: Ledger) -> None:
@@ -78,11 +114,39 @@ def test_rows_cut_into_other_windows_count_once(ledger: Ledger) -> None:
     assert (beyond.repeated, beyond.state.total_poor) == (False, 3)
 
 
-def test_a_window_counts_once_wherever_its_rows_are_said_to_begin(ledger: Ledger) -> None:
+def test_a_window_that_grew_counts_by_what_it_grew(ledger: Ledger) -> None:
     run = ledger.begin("bank", 7, "feed", "stream")
-    record(ledger, run, 0, 40, (1,))
-    again = record(ledger, run, 0, 40, (1,), first_row=4000)
-    assert (again.repeated, again.state.total_poor) == (True, 1)
+    record(ledger, run, 3, 40, (1,), first_row=120)
+    grown = record(ledger, run, 3, 70, (1, 50), first_row=120)
+    assert (grown.repeated, grown.state.seen, grown.state.total_poor) == (False, 70, 2)
+    assert record(ledger, run, 3, 40, (1,), first_row=120).repeated
+    assert record(ledger, run, 3, 70, (1, 50), first_row=120).repeated, "what it lost was counted too"
+
+
+WINDOWS = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 15)), max_size=12)
+
+
+@given(WINDOWS)
+def test_however_windows_overlap_each_row_counts_once(windows: list[tuple[int, int]]) -> None:
+    rules, poor = SwitchRules(last=1000, poor=40), {row for row in range(50) if row % 3 == 0}
+    with tempfile.TemporaryDirectory() as folder, Ledger.open(url=f"sqlite:///{folder}/state.db") as ledger:
+        run = ledger.begin("bank", 7, "feed", "stream")
+        covered: set[int] = set()
+        for number, (first, count) in enumerate(windows):
+            rows = set(range(first, first + count))
+            found = tuple(row - first for row in sorted(rows & poor))
+            made = record(ledger, run, number, count, found, first_row=first, rules=rules)
+            assert made.repeated == (rows <= covered)
+            covered |= rows
+            assert (made.state.seen, made.state.total_poor) == (len(covered), len(covered & poor))
+
+
+def test_rows_between_others_are_counted(ledger: Ledger) -> None:
+    run = ledger.begin("bank", 7, "feed", "stream")
+    for first in (0, 60, 30):
+        record(ledger, run, first, 10, first_row=first)
+    across = record(ledger, run, 99, 80, (5, 15, 35, 75), first_row=0, rules=SwitchRules(poor=9, last=99))
+    assert (across.state.seen, across.state.total_poor) == (80, 2)
 
 
 def test_a_window_that_is_repeated_is_shown_as_it_was_last(ledger: Ledger) -> None:
@@ -115,6 +179,65 @@ def test_everything_that_was_judged_is_written_down(ledger: Ledger) -> None:
     assert (past.outcome, past.rows, past.output) == ("degraded", 100, "out\\udcff.parquet")
     assert past.finished is not None
     assert past.finished >= past.started
+
+
+def test_a_run_or_window_that_is_repeated_stands_last(ledger: Ledger) -> None:
+    for name in ("monday", "tuesday", "monday"):
+        run = ledger.begin("bank", 7, name, "batch")
+        for number in (0, 1):
+            record(ledger, run, number)
+    found = history_of(ledger)
+    assert [past.run_id for past in found.runs] == ["tuesday", "monday"]
+    seen = [(window.run_id, window.number) for window in found.windows]
+    assert seen == [("tuesday", 0), ("tuesday", 1), ("monday", 0), ("monday", 1)]
+    assert [window.run_id for window in history_of(ledger, last=1).windows] == ["monday"]
+
+
+def test_what_the_fallback_answered_is_added_once(ledger: Ledger) -> None:
+    run = ledger.begin("bank", 7, "night", "batch")
+    record(ledger, run, 0, failed=True)
+    before = ledger.switch("bank")
+    found = (Finding("fallback.psi", "warn", "its answers have moved", "rung 1", value=0.2),)
+    for _ in range(2):
+        ledger.amend(run, 0, 100, found)
+    (window,) = history_of(ledger).windows
+    assert (window.fallback, window.state) == (100, "alarm")
+    said = [each for each in window.verdicts if each.check == "fallback.psi"]
+    assert [(each.column, each.state, each.value) for each in said] == [("rung 1", "warn", 0.2)]
+    assert len(window.verdicts) == 5
+    assert ledger.switch("bank") == before
+    ledger.amend(run, 7, 100, found)
+    assert len(history_of(ledger).windows) == 1
+
+
+def test_a_window_is_counted_whatever_becomes_of_its_alerts(ledger: Ledger) -> None:
+    run = ledger.begin("bank", 7, "night", "batch")
+
+    def fail(cursor: Any, recorded: Recorded) -> None:
+        cursor.execute("DELETE FROM scorekit_windows")
+        cursor.execute("SELECT nothing FROM nowhere")
+
+    def crash(cursor: Any, recorded: Recorded) -> None:
+        raise RuntimeError("SECRET")
+
+    for number, tell in enumerate((fail, crash)):
+        made = record(ledger, run, number, 20, (1,), tell=tell)
+        assert (made.state.seen, made.untold is not None) == (20 * number + 20, True)
+    assert made.untold == "alerts were not written down: RuntimeError was raised"
+    assert len(history_of(ledger).windows) == 2
+
+
+def test_alerts_are_in_the_transaction_of_the_window(ledger: Ledger) -> None:
+    """Stopped between the two, neither is there."""
+    run = ledger.begin("bank", 7, "night", "batch")
+
+    def stopped(cursor: Any, recorded: Recorded) -> None:
+        assert recorded.state.seen == 20
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record(ledger, run, 0, 20, (1,), tell=stopped)
+    assert (ledger.switch("bank").seen, history_of(ledger).windows) == (0, ())
 
 
 def history_of(ledger: Ledger, **limits: object) -> history.History:

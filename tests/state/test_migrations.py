@@ -19,6 +19,7 @@ from scorekit.errors import Unreachable
 from scorekit.state import fresh, history, migrate, models, place, revisions, statements
 from scorekit.state.engine import transaction
 from scorekit.state.ledger import Ledger
+from scorekit.state.outbox import EXPIRES
 from tests.state.samples import record
 
 
@@ -118,7 +119,7 @@ def statements_of_the_ledger() -> dict[str, str]:
 WORDS = {
     *("select", "from", "where", "and", "or", "order", "by", "desc", "limit", "coalesce", "max"),
     *("insert", "into", "values", "on", "conflict", "do", "nothing", "update", "set", "delete", "null"),
-    *("join", "is"),
+    *("join", "is", "excluded"),
     *("closed", "running"),
 }
 
@@ -169,9 +170,9 @@ def test_pruning_keeps_the_switch_its_audit_and_what_is_not_over(
         record(ledger, stream, 1, 20)
         record(ledger, slow, 0, 20)
         record(ledger, ledger.begin("bank", 7, "new", "batch"), 0, 20)
-    fill_alerts(migrated, long_ago)
-    pruned = history.prune(timedelta(days=90), url=migrated)
-    assert (pruned.windows, pruned.runs, pruned.alerts) == (2, 2, 2)
+    fill_alerts(migrated, moments.now() - EXPIRES / 2, long_ago)
+    pruned = history.prune(EXPIRES / 3, url=migrated)
+    assert (pruned.windows, pruned.runs, pruned.alerts) == (2, 2, 3)
     found = history.read("bank", url=migrated)
     assert [run.run_id for run in found.runs] == ["feed", "idle", "slow", "new"]
     assert [(window.run_id, window.number) for window in found.windows] == [
@@ -184,6 +185,8 @@ def test_pruning_keeps_the_switch_its_audit_and_what_is_not_over(
     assert found.switch.total_poor == 2
     assert len(found.audit) == 1
     with transaction(place.find(url=migrated)) as connection:
+        counted = connection.exec_driver_sql("SELECT run_id FROM scorekit_counted ORDER BY run_id")
+        assert counted.scalars().all() == ["feed", "new", "slow"]
         count = connection.exec_driver_sql("SELECT COUNT(DISTINCT window_key) FROM scorekit_verdicts")
         assert count.scalar() == 3
         assert connection.exec_driver_sql("SELECT fingerprint FROM scorekit_alerts").scalars().all() == [
@@ -191,7 +194,7 @@ def test_pruning_keeps_the_switch_its_audit_and_what_is_not_over(
         ]
 
 
-def fill_alerts(url: str, created: object) -> None:
+def fill_alerts(url: str, created: object, long_ago: object) -> None:
     from sqlalchemy.orm import Session
 
     with transaction(place.find(url=url), writes=True) as connection, Session(connection) as session:
@@ -199,6 +202,7 @@ def fill_alerts(url: str, created: object) -> None:
             ("sent", created, 1),
             ("unsent", None, 3),
             ("given up", None, 100),
+            ("to nobody", None, 0),
         ):
             alert = models.Alert(
                 model="bank",
@@ -209,7 +213,7 @@ def fill_alerts(url: str, created: object) -> None:
                 status="firing",
                 summary="",
                 details="{}",
-                created=created,
+                created=long_ago if fingerprint == "to nobody" else created,
                 deliveries=[
                     models.Delivery(channel="mail", attempts=attempts, next_attempt=created, sent_at=sent),
                     models.Delivery(channel="hook", attempts=1, next_attempt=created, sent_at=created),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from scorekit.quality.verdict import Finding
 from scorekit.state import moments
 from scorekit.state import outbox as outbox_module
 from scorekit.state.ledger import Ledger
-from scorekit.state.outbox import FIRST_WAIT, Outbox
+from scorekit.state.outbox import AT_ONCE, EXPIRES, FIRST_WAIT, Outbox
 from tests.alerts.servers import Receiver, receiver
 
 BAD = Finding("score.psi", "alarm", "the scores have moved", column="score", value=0.4, expected=0.25)
@@ -69,11 +70,15 @@ def test_what_is_due_is_sent_once_however_many_send(migrated: str) -> None:
         told = settings(one.url, other.url)
         with Ledger.open(url=migrated) as ledger:
             for number in range(10):
-                Outbox(ledger, told).write(f"bank-{number}", [BAD])
-        together(migrated, 4, lambda ledger: Outbox(ledger, told).send() and None)
+                Outbox(ledger, told).write("bank", [bad(f"x{number}")], settled=False)
+        together(migrated, 4, lambda ledger: Outbox(ledger, told).send("bank") and None)
         for seen in (one, other):
-            models = [body["model"] for _, _, body in seen.requests]
-            assert sorted(models) == [f"bank-{number}" for number in range(10)]
+            columns = [body["column"] for _, _, body in seen.requests]
+            assert sorted(columns) == [f"x{number}" for number in range(10)]
+
+
+def bad(column: str) -> Finding:
+    return replace(BAD, check="column.psi", column=column)
 
 
 def test_a_channel_that_is_down_keeps_nobody_else_waiting(
@@ -81,28 +86,81 @@ def test_a_channel_that_is_down_keeps_nobody_else_waiting(
 ) -> None:
     with receiver(status=500) as broken, receiver() as well:
         told = Outbox(ledger, settings(f"{broken.url}/SECRET", well.url))
-        told.write("bank", [BAD])
-        told.write("other", [BAD])
-        sent = told.send()
+        told.write("bank", [BAD, bad("age")])
+        sent = told.send("bank")
         assert (sent.sent, len(sent.failures), len(broken.requests)) == (2, 1, 1)
-        assert told.send().sent == 0
+        assert told.send("bank").sent == 0
         assert len(broken.requests) == 2, "the second alert was not tried yet, the first one waits"
         assert len(errors(ledger)) == 2
         assert all("500" in error and "SECRET" not in error for error in errors(ledger))
-    with receiver() as mended:
-        told = Outbox(ledger, settings(mended.url, well.url))
-        assert told.send().sent == 0
+        broken.status = 200
+        broken.requests.clear()
+        assert told.send("bank").sent == 0
         later = moments.now() + FIRST_WAIT * 2
         monkeypatch.setattr(outbox_module, "now", lambda: later)
-        assert told.send().sent == 2
-        assert {body["model"] for _, _, body in mended.requests} == {"bank", "other"}
+        assert told.send("bank").sent == 2
+        assert {body["column"] for _, _, body in broken.requests} == {"score", "age"}
+
+
+def test_alerts_of_a_model_go_where_its_own_settings_say(ledger: Ledger) -> None:
+    with receiver() as one, receiver() as other:
+        ours, theirs = Outbox(ledger, settings(one.url)), Outbox(ledger, settings(other.url))
+        ours.write("bank", [BAD])
+        theirs.write("other", [BAD])
+        assert ours.send("bank").sent == 1
+        assert theirs.send("other").sent == 1
+        for seen, model in ((one, "bank"), (other, "other")):
+            assert [body["model"] for _, _, body in seen.requests] == [model]
+
+
+def test_an_alert_is_not_sent_to_an_address_it_was_not_for(ledger: Ledger) -> None:
+    with receiver() as before, receiver() as now:
+        Outbox(ledger, settings(f"{before.url}/SECRET")).write("bank", [BAD])
+        assert Outbox(ledger, settings(f"{now.url}/SECRET")).send("bank").sent == 0
+        assert Outbox(ledger, settings(f"{before.url}/SECRET")).send("bank").sent == 1
+        assert "SECRET" not in str(rows(ledger, "SELECT channel FROM scorekit_deliveries"))
+
+
+def test_deliveries_to_nobody_keep_nobody_waiting(ledger: Ledger) -> None:
+    with receiver() as seen:
+        gone = Outbox(ledger, settings("http://127.0.0.1:1/gone"))
+        gone.write("bank", [bad(f"x{number}") for number in range(AT_ONCE + 1)])
+        told = Outbox(ledger, settings(seen.url))
+        told.write("bank", [BAD], settled=False)
+        assert told.send("bank").sent == 1
+
+
+def test_what_was_not_sent_for_long_is_not_sent_any_more(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver() as seen:
+        told = Outbox(ledger, settings(seen.url))
+        told.write("bank", [BAD])
+        later = moments.now() + EXPIRES
+        monkeypatch.setattr(outbox_module, "now", lambda: later)
+        assert told.send("bank").sent == 0
+
+
+def test_an_alert_does_not_resolve_for_want_of_rows(ledger: Ledger) -> None:
+    with receiver() as seen:
+        told = Outbox(ledger, settings(seen.url))
+        told.write("bank", [BAD, bad("age")])
+        assert told.write("bank", [], settled=False) == ()
+        (resolved,) = told.write("bank", [GOOD], settled=False)
+        assert (resolved.check, resolved.status) == ("score.psi", "resolved")
+        (resolved,) = told.write("bank", [])
+        assert (resolved.column, resolved.status) == ("age", "resolved")
 
 
 def errors(ledger: Ledger) -> list[str]:
     """What stands of deliveries that failed."""
 
+    return rows(ledger, "SELECT last_error FROM scorekit_deliveries WHERE last_error IS NOT NULL")
+
+
+def rows(ledger: Ledger, query: str) -> list[str]:
     def work(cursor: Any) -> list[str]:
-        cursor.execute("SELECT last_error FROM scorekit_deliveries WHERE last_error IS NOT NULL")
+        cursor.execute(query)
         return [row[0] for row in cursor.fetchall()]
 
     return ledger.read(work)
@@ -113,10 +171,10 @@ def test_it_fires_once_then_resolves(ledger: Ledger, monkeypatch: pytest.MonkeyP
         told = Outbox(ledger, settings(seen.url))
         for findings in ([BAD], [BAD], [GOOD], [GOOD]):
             told.write("bank", findings, {"run_id": "night"})
-            told.send()
+            told.send("bank")
         later = moments.now() + timedelta(days=1)
         monkeypatch.setattr(outbox_module, "now", lambda: later)
-        assert told.send().sent == 0
+        assert told.send("bank").sent == 0
     bodies = [body for _, _, body in seen.requests]
     assert [body["status"] for body in bodies] == ["firing", "resolved"]
     assert bodies[0]["details"]["run_id"] == "night"
@@ -130,13 +188,13 @@ def test_a_sender_that_died_on_the_way_leaves_the_alert_to_others(
     with receiver() as seen:
         told = Outbox(ledger, settings(seen.url))
         told.write("bank", [BAD])
-        (delivery,) = told._due()
+        (delivery,) = told._due("bank", told._channels[0])
         assert told._claim(delivery)
         assert not told._claim(delivery)
-        assert told.send().sent == 0
+        assert told.send("bank").sent == 0
         later = moments.now() + FIRST_WAIT * 2
         monkeypatch.setattr(outbox_module, "now", lambda: later)
-        assert told.send().sent == 1
+        assert told.send("bank").sent == 1
     assert len(seen.requests) == 1
 
 
@@ -147,7 +205,7 @@ def test_a_clock_that_goes_backwards_loses_no_alert(ledger: Ledger, monkeypatch:
         for at, findings in zip(times, ([BAD], [GOOD], [BAD], [GOOD]), strict=True):
             monkeypatch.setattr(outbox_module, "now", lambda at=at: at)
             told.write("bank", findings)
-            told.send()
+            told.send("bank")
     assert [body["status"] for _, _, body in seen.requests] == ["firing", "resolved"] * 2
 
 
@@ -162,8 +220,7 @@ class Alerts(RuleBasedStateMachine):
     """Two write and send while a channel comes and goes; what arrives is what had to be told."""
 
     ledgers: tuple[Ledger, Ledger]
-    up: Receiver
-    down: Receiver
+    channel: Receiver
     clock = datetime(2030, 1, 1, tzinfo=UTC)
     count = 0
 
@@ -172,16 +229,25 @@ class Alerts(RuleBasedStateMachine):
         Alerts.count += 1
         self.firing: dict[str, tuple[int, datetime]] = {}
         self.told: list[tuple[str, str, str]] = []
-        self.up.requests.clear()
+        self.arrived: list[tuple[str, str, str]] = []
 
-    def _outbox(self, other: bool, up: bool) -> Outbox:
-        return Outbox(self.ledgers[other], settings((self.up if up else self.down).url))
+    def _outbox(self, other: bool) -> Outbox:
+        return Outbox(self.ledgers[other], settings(self.channel.url))
+
+    def _send(self, other: bool, *, up: bool) -> None:
+        self.channel.status = 200 if up else 503
+        for which in "ab":
+            self.channel.requests.clear()
+            sent = self._outbox(other).send(f"{which}-{Alerts.count}")
+            assert bool(sent.failures) <= (not up)
+            bodies = [body for _, _, body in self.channel.requests] if up else []
+            self.arrived += [(body["model"], body["status"], body["severity"]) for body in bodies]
 
     @rule(which=st.sampled_from("ab"), state=st.sampled_from(sorted(STATES)), other=st.booleans())
     def judge(self, which: str, state: str, other: bool) -> None:
         model = f"{which}-{Alerts.count}"
         found = Finding("score.psi", state, "as it is", column="score")
-        told = self._outbox(other, True).write(model, [found])
+        told = self._outbox(other).write(model, [found])
         expected = self._expected(model, STATES[state])
         assert [(alert.status, alert.severity) for alert in told] == expected
         self.told += [(model, *each) for each in expected]
@@ -198,8 +264,7 @@ class Alerts(RuleBasedStateMachine):
 
     @rule(up=st.booleans(), other=st.booleans())
     def send(self, up: bool, other: bool) -> None:
-        sent = self._outbox(other, up).send()
-        assert bool(sent.failures) <= (not up)
+        self._send(other, up=up)
 
     @rule(minutes=st.sampled_from([1, 30, 200, 400]))
     def wait(self, minutes: int) -> None:
@@ -208,16 +273,14 @@ class Alerts(RuleBasedStateMachine):
     def teardown(self) -> None:
         for _ in range(3):
             Alerts.clock += timedelta(hours=2)
-            self._outbox(False, True).send()
-        arrived = [(body["model"], body["status"], body["severity"]) for _, _, body in self.up.requests]
-        assert sorted(arrived) == sorted(self.told)
+            self._send(False, up=True)
+        assert sorted(self.arrived) == sorted(self.told)
 
 
 def test_what_arrives_is_what_had_to_be_told(migrated: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_module, "now", lambda: Alerts.clock)
     with (
-        receiver() as Alerts.up,
-        receiver(status=503) as Alerts.down,
+        receiver() as Alerts.channel,
         Ledger.open(url=migrated) as one,
         Ledger.open(url=migrated) as other,
     ):

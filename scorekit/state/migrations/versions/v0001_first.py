@@ -74,16 +74,23 @@ def _runs() -> None:
         _column("outcome", sa.Text()),
         _maybe("output", sa.Text()),
         _maybe("rows", sa.BigInteger()),
+        _column("turn", sa.BigInteger()),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_scorekit_runs")),
         sa.UniqueConstraint("model", "version", "run_id", name=op.f("uq_scorekit_runs_model_version_run_id")),
     )
-    op.create_index(op.f("ix_scorekit_runs_model_id"), "scorekit_runs", ["model", "id"])
+    op.create_index(op.f("ix_scorekit_runs_model_turn"), "scorekit_runs", ["model", "turn"])
+    _windows()
+    _counted()
+
+
+def _windows() -> None:
     op.create_table(
         "scorekit_windows",
         _column("id", KEY),
         _column("run_key", KEY),
         _column("model", sa.Text()),
         _column("number", sa.BigInteger()),
+        _column("source", sa.Text()),
         _column("first_row", sa.BigInteger()),
         _column("rows", sa.BigInteger()),
         _column("rejected", sa.BigInteger()),
@@ -96,12 +103,11 @@ def _runs() -> None:
             ["run_key"], ["scorekit_runs.id"], name=op.f("fk_scorekit_windows_run_key"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_scorekit_windows")),
-        sa.UniqueConstraint("run_key", "number", name=op.f("uq_scorekit_windows_run_key_number")),
+        sa.UniqueConstraint(
+            "run_key", "number", "source", name=op.f("uq_scorekit_windows_run_key_number_source")
+        ),
     )
     op.create_index(op.f("ix_scorekit_windows_model_id"), "scorekit_windows", ["model", "id"])
-    op.create_index(
-        op.f("ix_scorekit_windows_run_key_first_row"), "scorekit_windows", ["run_key", "first_row"]
-    )
     op.create_table(
         "scorekit_verdicts",
         _column("id", KEY),
@@ -134,6 +140,19 @@ def _runs() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("window_key", "kind", "column_name", name=op.f("pk_scorekit_bin_counts")),
+    )
+
+
+def _counted() -> None:
+    op.create_table(
+        "scorekit_counted",
+        _column("model", sa.Text()),
+        _column("run_id", sa.Text()),
+        _column("source", sa.Text()),
+        _column("first_row", sa.BigInteger()),
+        _column("end_row", sa.BigInteger()),
+        _column("recorded", MOMENT),
+        sa.PrimaryKeyConstraint("model", "run_id", "source", "first_row", name=op.f("pk_scorekit_counted")),
     )
 
 
@@ -200,6 +219,7 @@ def downgrade() -> None:
         "scorekit_bin_counts",
         "scorekit_verdicts",
         "scorekit_windows",
+        "scorekit_counted",
         "scorekit_runs",
         "scorekit_switch_audit",
         "scorekit_switches",
