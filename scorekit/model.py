@@ -230,7 +230,7 @@ def open_model(store: Store, ref: Ref, *, allow_mismatch: bool = False) -> Model
         manifest,
         _engine(store, ref, manifest, allow_mismatch=allow_mismatch),
         store=store.uri,
-        read_baseline=lambda: _baseline(store, ref, manifest),
+        read_baseline=lambda: read_baseline(store, ref, manifest),
         read_fallback=lambda: _fallback(store, ref, manifest),
     )
 
@@ -243,7 +243,8 @@ def _engine(store: Store, ref: Ref, manifest: Manifest, *, allow_mismatch: bool)
     return _reference(store, ref, manifest, allow_mismatch=allow_mismatch)
 
 
-def _baseline(store: Store, ref: Ref, manifest: Manifest) -> Baseline | None:
+def read_baseline(store: Store, ref: Ref, manifest: Manifest) -> Baseline | None:
+    """What a version is held against, verified, without what scores; None where it has none."""
     if BASELINE_FILE not in manifest.files:
         return None
     return Baseline.from_bytes(store.read(ref, manifest, BASELINE_FILE), f"{ref}: {BASELINE_FILE}")

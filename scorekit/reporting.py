@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import cast
@@ -11,16 +12,19 @@ import numpy as np
 
 from scorekit import switches
 from scorekit.errors import ModelError, ModelNotFound, NothingToDo
-from scorekit.model import Model, load
+from scorekit.model import read_baseline
 from scorekit.policy import Policy
 from scorekit.quality.baseline import MISSING, UNSEEN, Baseline, Bins, Special
 from scorekit.quality.checks import BY_ID
 from scorekit.quality.report import report_html
 from scorekit.quality.report_data import ColumnPoint, ReportData, SwitchEvent, WindowPoint
-from scorekit.quality.stability import compare
-from scorekit.quality.verdict import Finding, Outcome, State, Verdict
+from scorekit.quality.stability import ColumnStability, compare
+from scorekit.quality.stability import State as ColumnState
+from scorekit.quality.verdict import Action, Finding, Outcome, State, Verdict
 from scorekit.quality.window import Window
 from scorekit.state.history import History, PastVerdict, PastWindow
+from scorekit.state.rows import PSI
+from scorekit.store.versions import Store
 
 WINDOWS = 60
 """Shown at most."""
@@ -50,7 +54,7 @@ def make_report(
         Its name; None while the store holds one model.
     store : str, optional
     policy : Policy, optional
-        Its thresholds are those of the pictures.
+        Its thresholds are those of the pictures; how a window stood is told as it was judged.
     last : int
         Windows of the history.
 
@@ -69,21 +73,24 @@ def make_report(
 
 def _data(history: History, store: str | None, policy: Policy) -> ReportData:
     newest = history.windows[-1]
-    model = load(f"{history.model}:{newest.version}", store=store)
+    opened = Store.open(store)
+    ref = opened.resolve(f"{history.model}:{newest.version}")
+    manifest = opened.manifest(ref)
+    baseline = read_baseline(opened, ref, manifest)
 
     @cache
     def baseline_of(version: int) -> Baseline | None:
-        return _baseline(history.model, version, store)
+        return _baseline(opened, f"{history.model}:{version}")
 
     return ReportData(
         model=history.model,
         version=newest.version,
-        digest=model.manifest.digest,
+        digest=manifest.digest,
         made=datetime.now(UTC),
-        verdict=_verdict(newest, model, policy),
+        verdict=_verdict(newest, baseline, policy),
         judged=f"run {newest.run_id}",
         consequence=_consequence(history, newest),
-        baseline=BASELINES[model.baseline.kind] if model.baseline else "nothing: it has no baseline",
+        baseline=BASELINES[baseline.kind] if baseline else "nothing: it has no baseline",
         thresholds=policy.quality.thresholds,
         windows=tuple(_point(window, baseline_of(window.version)) for window in history.windows),
         switch=history.switch.position,
@@ -94,10 +101,11 @@ def _data(history: History, store: str | None, policy: Policy) -> ReportData:
     )
 
 
-def _baseline(name: str, version: int, store: str | None) -> Baseline | None:
+def _baseline(store: Store, reference: str) -> Baseline | None:
     """The baseline of a version; none of one that is gone or cannot be read any more."""
     try:
-        return load(f"{name}:{version}", store=store, allow_mismatch=True).baseline
+        ref = store.resolve(reference)
+        return read_baseline(store, ref, store.manifest(ref))
     except (ModelNotFound, ModelError):
         return None
 
@@ -107,18 +115,25 @@ def _consequence(history: History, window: PastWindow) -> str:
     return CONSEQUENCES[run.outcome] if run else ""
 
 
-def _verdict(window: PastWindow, model: Model, policy: Policy) -> Verdict:
+def _verdict(window: PastWindow, baseline: Baseline | None, policy: Policy) -> Verdict:
     """The verdict as it was written down, with the counts it was made of."""
-    baseline, limits = model.baseline, policy.quality.thresholds
-    features = _columns(baseline.features if baseline else (), "feature", window)
-    scores = _columns(baseline.scores if baseline else (), "score", window)
     return Verdict(
         state=cast("State", window.state),
         outcome=cast("Outcome", window.outcome),
-        findings=tuple(_finding(past, policy) for past in window.verdicts),
-        features=compare([bins for bins, _ in features], [counts for _, counts in features], limits),
-        scores=compare([bins for bins, _ in scores], [counts for _, counts in scores], limits),
+        findings=tuple(_finding(past, window, policy) for past in window.verdicts),
+        features=_stability(baseline.features if baseline else (), "feature", window),
+        scores=_stability(baseline.scores if baseline else (), "score", window),
         window=Window(rows=window.rows, rejected=window.rejected, fallback=window.fallback),
+    )
+
+
+def _stability(bins: Sequence[Bins], kind: str, window: PastWindow) -> tuple[ColumnStability, ...]:
+    """The columns of a window, each in the state in which it was judged."""
+    columns = _columns(bins, kind, window)
+    states = {said.column: said.state for said in window.verdicts if said.check == PSI[kind]}
+    return tuple(
+        replace(column, state=cast("ColumnState", states.get(column.name, column.state)))
+        for column in compare([bins for bins, _ in columns], [counts for _, counts in columns])
     )
 
 
@@ -133,21 +148,29 @@ def _columns(
     return found
 
 
-def _finding(past: PastVerdict, policy: Policy) -> Finding:
-    """A finding as it was written down; what it does, as the policy has it now."""
-    settings = policy.quality
-    own = settings.columns.get(past.column)
-    usual = BY_ID[past.check].action if past.check in BY_ID else "warn"
-    action = (own.checks.get(past.check) if own else None) or settings.checks.get(past.check, usual)
-    state = cast("State", past.state)
-    return Finding(past.check, state, past.message, past.column, past.value, past.expected, action)
+def _finding(past: PastVerdict, window: PastWindow, policy: Policy) -> Finding:
+    """A finding as it was written down.
+
+    What the policy made of it is known of what the window failed by; nothing else that was not
+    good failed it, whatever the policy says now.
+    """
+    action = policy.quality.action(past.check, past.column, _usual(past.check))
+    if past.state in ("alarm", "unknown"):
+        action = cast("Action", window.outcome) if str(past) in window.reason else "warn"
+    return Finding(
+        past.check, cast("State", past.state), past.message, past.column, past.value, past.expected, action
+    )
+
+
+def _usual(check: str) -> Action:
+    return BY_ID[check].action if check in BY_ID else "warn"
 
 
 def _point(window: PastWindow, baseline: Baseline | None) -> WindowPoint:
-    psi = {(said.check, said.column): said for said in window.verdicts}
+    told = {(said.check, said.column): said for said in window.verdicts}
     columns: dict[str, dict[str, ColumnPoint]] = {"feature": {}, "score": {}}
     for (kind, name), counts in window.counts.items():
-        said = psi.get(("column.psi" if kind == "feature" else "score.psi", name))
+        said = told.get((PSI[kind], name))
         columns[kind][name] = _column_point(said, _bins(baseline, kind, name), counts)
     return WindowPoint(
         at=window.recorded,

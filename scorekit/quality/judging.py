@@ -106,16 +106,11 @@ class Judge:
         except Exception as error:  # noqa: BLE001 - a check may be anybody's
             findings = [Finding(check.id, "unknown", f"the check raised {type(error).__name__}")]
         for found in findings:
-            action = self._action(check, found.column)
+            action = self.settings.action(check.id, found.column, check.action)
             # the rows are dealt with one by one; whether they are too many is for row.rejected to say
             handled = check.id in ROW_CHECKS and action in ("row", "warn")
             state = "warn" if handled and found.state == "alarm" else found.state
             yield replace(found, action=action, state=state)
-
-    def _action(self, check: Check, column: str) -> Action:
-        own = self.settings.columns.get(column)
-        named = own.checks.get(check.id) if own else None
-        return named or self.settings.checks.get(check.id, check.action)
 
 
 def _outcome(findings: Sequence[Finding]) -> Outcome:

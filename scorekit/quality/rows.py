@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scorekit.quality.baseline import Codes, Values
 from scorekit.quality.checks import ROW_CODES
 from scorekit.quality.settings import QualitySettings, RowRule, row_rules
-from scorekit.quality.verdict import Action
 from scorekit.schema import MISSING, UNSEEN, Schema
 
 
@@ -52,14 +51,9 @@ class RowRules:
         """
         for rule in self._rules:
             for code, wrong in _wrong(rule, (codes if rule.coded else numeric)[:, rule.place]):
-                action = self._action(rule.column, code)
+                action = self._settings.action(ROW_CODES[code], rule.column, "row")
                 if action != "ignore" and wrong.any():
                     yield Broken(code, rule.column, np.flatnonzero(wrong), action == "warn")
-
-    def _action(self, column: str, code: str) -> Action:
-        check = ROW_CODES[code]
-        own = self._settings.columns[column].checks.get(check)
-        return own or self._settings.checks.get(check, "row")
 
 
 def _wrong(rule: RowRule, values: Values | Codes) -> Sequence[tuple[str, NDArray[np.bool_]]]:

@@ -100,6 +100,11 @@ class QualitySettings:
         for name, share in (("rejected", self.rejected), ("fallback", self.fallback)):
             require_share(name, share)
 
+    def action(self, check: str, column: str, usual: Action) -> Action:
+        """What a check does for a column: as its table says, else as the policy does, else as usual."""
+        own = self.columns.get(column)
+        return (own.checks.get(check) if own else None) or self.checks.get(check, usual)
+
 
 @dataclass(frozen=True, slots=True)
 class RowRule:
