@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from scorekit.batch.inputs import hash_inputs, in_background, run_key
+from scorekit.batch.keys import Keys
 from scorekit.batch.marks import mark, mark_of
 from scorekit.batch.options import Fate, JobOptions, JobResult
 from scorekit.batch.partial import ERRORS_FILE, Partial, State, folder_for
 from scorekit.batch.passing import Pass
-from scorekit.batch.plan import Job, check_places, quarantine_of
+from scorekit.batch.plan import Job, check_places
+from scorekit.batch.publishing import Publication, Withheld, is_file, remove_file
 from scorekit.batch.rejects import holds_rejects
 from scorekit.batch.writing import Parts
 from scorekit.errors import (
@@ -36,7 +35,7 @@ from scorekit.quality.duplicates import SeenIds
 from scorekit.quality.verdict import Finding
 from scorekit.scoring import Scorer
 from scorekit.tables import TableWriter, open_output
-from scorekit.tables.parts import exists, identity, join_parts, output_metadata, publish_file, remove
+from scorekit.tables.parts import exists, identity, output_metadata
 from scorekit.tables.sources import STDIN
 from scorekit.tables.spool import kept
 from scorekit.tables.targets import explained, open_target
@@ -115,14 +114,6 @@ def _told_of(job: Job, partial: Partial) -> Iterator[None]:
         raise Unreachable(said, hint=go_on, code=error.code) from error
 
 
-class _Withheld(Exception):
-    """The output is kept back, because of ``refusal``."""
-
-    def __init__(self, refusal: ScorekitError) -> None:
-        super().__init__(refusal)
-        self.refusal = refusal
-
-
 class _Run:
     """A job under way."""
 
@@ -146,7 +137,7 @@ class _Run:
         self._run_id = options.run_id
         self._decision: Decision | None = None
         self._told: tuple[Finding, ...] = ()
-        self._hashes: Future[tuple[str, ...]] | None = None
+        self._hashed: Keys | None = None
 
     def _pass(self, scorer: Scorer) -> Pass:
         gate = self._gate
@@ -216,7 +207,7 @@ class _Run:
                 if self._rows.summary.rejected:
                     place.commit()
                 else:
-                    _remove_file(self._job.errors)
+                    remove_file(self._job.errors)
         except ScorekitError:
             # rows are out already: what was wrong with others has to be, too
             if self._rows.summary.rejected:
@@ -229,8 +220,7 @@ class _Run:
 
     def to_file(self, partial: Partial) -> JobResult:
         """Score into parts, judge, then publish: the errors first, so that an output is never unexplained."""
-        job = self._job
-        self._hashes = in_background(lambda: hash_inputs(job))
+        self._hashed = Keys(self._job, self._gate, self._options)
         state = self._begin(partial)
         resumed = self._rows.summary.rows
         self._gate.begin(self._run_id)
@@ -258,7 +248,7 @@ class _Run:
 
     def _score(self, partial: Partial, state: State) -> None:
         """Score all rows into parts; what is decided of them is said by the last one."""
-        resumable = self._key if self._rereadable and self._decision is None else None
+        resumable = self._keys.run if self._rereadable and self._decision is None else None
         with (
             (partial.folder / ERRORS_FILE).open("r+b" if state.parts else "w+b") as errors,
             Parts(self._job, partial, state, self._metadata, resumable) as parts,
@@ -282,7 +272,7 @@ class _Run:
         self._rows = self._pass(self._gate.replacing(self._decided.verdict))
         self._score(partial, state)
         # what was kept of a pipe is ours, and nobody else writes to it
-        same = not self._rereadable or hash_inputs(self._job) == self._inputs()
+        same = not self._rereadable or self._keys.unchanged()
         if self._rows.summary.rows != scored or not same:
             raise FormatError(
                 f"{self._job.sources[0].name}: the input changed while it was scored",
@@ -296,11 +286,11 @@ class _Run:
         parts = [partial.folder / part for part in state.parts]
         try:
             self._publish(partial, parts)
-        except _Withheld as withheld:
+        except Withheld as withheld:
             return self._withhold(partial, parts, withheld.refusal)
         if not self._job.stream:
-            mark(self._job.target, self._key())
-        self._made(self._key())
+            mark(self._job.target, self._keys.run())
+        self._made(self._keys.run())
         partial.remove()
         fate: Fate = "degraded" if self._decided.action == "replace" else "published"
         return self._result(fate, self._job.target)
@@ -309,16 +299,16 @@ class _Run:
         """Take up an earlier run, or begin anew."""
         if not self._job.stream:
             self._refuse_complete(partial)
-        if self._options.force or not self._options.resume or partial.read(self._key()) is None:
+        if self._options.force or not self._options.resume or partial.read(self._keys.run()) is None:
             self._refuse_errors_file()
         if self._options.resume:
-            state = partial.read(self._key())
+            state = partial.read(self._keys.run())
             if state is not None:
                 return self._take_up(partial, state)
             self._progress.note(
                 "no earlier run of the same input, model and options: starting at the first row"
             )
-        counted = partial.run_of(self._counting_key()) if partial.counted else None
+        counted = partial.run_of(self._keys.counting()) if partial.counted else None
         if counted is not None:
             # it ended after its rows were counted: they are the same rows
             self._run_id = counted
@@ -330,7 +320,7 @@ class _Run:
     def _remember_run(self, partial: Partial) -> None:
         """Keep the run's id before its rows are counted, so that they count once, whatever happens."""
         if self._rereadable and not self._job.stream:
-            partial.keep_run(self._counting_key(), self._run_id)
+            partial.keep_run(self._keys.counting(), self._run_id)
 
     def _take_up(self, partial: Partial, state: State) -> State:
         self._rows.take_up(state, SeenIds(partial.ids(state.ids)) if state.ids else None)
@@ -343,18 +333,18 @@ class _Run:
         if self._options.force or not exists(target):
             return
         if self._is_made(partial):
-            self._made(self._key())
+            self._made(self._keys.run())
             partial.clear()
             raise NothingToDo(
                 f"{target} is complete already", hint="score it again with --force", code="complete"
             )
-        if not (self._options.resume and partial.read(self._key())):
+        if not (self._options.resume and partial.read(self._keys.run())):
             raise UsageError(f"the output {target} exists", hint="replace it with --force")
 
     def _refuse_errors_file(self) -> None:
         """Refuse to replace an errors file, unless it is the default one and an earlier run wrote it."""
         errors = self._job.errors
-        if errors is None or self._options.force or not _is_file(errors):
+        if errors is None or self._options.force or not is_file(errors):
             return
         if self._options.errors_file is not None or not holds_rejects(errors):
             raise UsageError(
@@ -366,20 +356,13 @@ class _Run:
         """Whether this run made the output: it says so, or what the run left when it was killed."""
         known = output_metadata(self._job.target).get(KEY_NAME) or mark_of(self._job.target)
         if known is not None:
-            return known == self._key()
-        return self._options.resume and partial.published(self._key(), identity(self._job.target))
+            return known == self._keys.run()
+        return self._options.resume and partial.published(self._keys.run(), identity(self._job.target))
 
-    def _key(self) -> str:
-        decisive = {**self._options.decisive(), **self._gate.decisive()}
-        return run_key(self._job, self._gate.model, decisive, self._inputs())
-
-    def _counting_key(self) -> str:
-        """Digest of what decides how the rows are counted, however they are written."""
-        return run_key(self._job, self._gate.model, self._gate.decisive(), self._inputs())
-
-    def _inputs(self) -> tuple[str, ...]:
-        assert self._hashes is not None  # noqa: S101 - set before anything can ask
-        return self._hashes.result()
+    @property
+    def _keys(self) -> Keys:
+        assert self._hashed is not None  # noqa: S101 - set before anything can ask
+        return self._hashed
 
     # what is decided and published ---------------------------------------------------
 
@@ -402,50 +385,20 @@ class _Run:
         }
         if self._decision is not None:
             said["scorekit.verdict"] = self._decision.verdict.state
-        return said if self._hashes is None else {**said, KEY_NAME: self._key()}
+        return said if self._hashed is None else {**said, KEY_NAME: self._keys.run()}
+
+    @property
+    def _publication(self) -> Publication:
+        return Publication(self._job, self._gate, self._metadata)
 
     def _publish(self, partial: Partial, parts: Sequence[Path]) -> None:
-        """Publish the output, unless it is to be kept back, or the switch was opened since."""
         if self._decided.refusal is not None:
-            raise _Withheld(self._decided.refusal)
+            raise Withheld(self._decided.refusal)
         target = self._job.target
-        if self._job.stream:
-            # what is written is public at once
-            self._check_switch()
-            self._join(parts, target, step=self._check_switch_again)
-        else:
-            partial.publishing(self._key(), identity(target))
-            self._join(parts, target, self._check_switch)
-
-    def _check_switch(self) -> None:
-        """Asked at the very end: it may have been opened since the window was judged."""
-        try:
-            self._gate.check_switch(now=True)
-        except (SwitchOpen, Unreachable) as refusal:
-            raise _Withheld(refusal) from refusal
-
-    def _check_switch_again(self) -> None:
-        """Asked before each block of a stream, while it is written."""
-        try:
-            self._gate.check_switch()
-        except (SwitchOpen, Unreachable) as refusal:
-            raise _Withheld(refusal) from refusal
-
-    def _join(
-        self,
-        parts: Sequence[Path],
-        target: str,
-        ready: Callable[[], None] = lambda: None,
-        step: Callable[[], None] = lambda: None,
-    ) -> None:
-        join_parts(parts, target, format=self._job.format, metadata=self._metadata, ready=ready, step=step)
+        self._publication.publish(parts, lambda: partial.publishing(self._keys.run(), identity(target)))
 
     def _withhold(self, partial: Partial, parts: Sequence[Path], refusal: ScorekitError) -> JobResult:
-        """Put what was scored where nobody downstream takes it from."""
-        place = quarantine_of(self._job, self._run_id)
-        if self._job.folder is not None and "://" not in place:
-            Path(place).parent.mkdir(parents=True, exist_ok=True)
-        self._join(parts, place)
+        place = self._publication.withhold(parts, self._run_id)
         if isinstance(refusal, Unreachable):
             # nobody knows whether the rows were counted: a run that repeats this one has its id
             partial.clear_scores()
@@ -454,17 +407,7 @@ class _Run:
         return self._result("quarantined", place, refusal)
 
     def _publish_errors(self, partial: Partial) -> None:
-        """Publish the errors found, or nothing; what an earlier run left there is not true any more."""
-        if self._job.errors is None:
-            return
-        if not self._rows.summary.rejected:
-            _remove_file(self._job.errors)
-            return
-        made = partial.folder / ERRORS_FILE
-        # a copy: should the output not be published, the run is taken up with what it has found
-        copy = made.with_suffix(".published")
-        shutil.copyfile(made, copy)
-        publish_file(copy, self._job.errors)
+        self._publication.publish_errors(partial, rejected=self._rows.summary.rejected > 0)
 
     def _result(self, fate: Fate, place: str, refusal: ScorekitError | None = None) -> JobResult:
         summary, verdict = self._rows.summary, self._decided.verdict
@@ -472,20 +415,10 @@ class _Run:
             target=place,
             summary=summary,
             errors_file=self._job.errors if summary.rejected else None,
-            key="" if self._hashes is None else self._key(),
+            key="" if self._hashed is None else self._keys.run(),
             fate=fate,
             run_id=self._run_id,
             verdict=replace(verdict, findings=(*verdict.findings, *self._told)),
             switch=self._decided.switch,
             refusal=refusal,
         )
-
-
-def _remove_file(target: str) -> None:
-    """Remove a file or object, if there is one; a device or a pipe stays."""
-    if "://" in target or Path(target).is_file():
-        remove(target)
-
-
-def _is_file(target: str) -> bool:
-    return exists(target) if "://" in target else Path(target).is_file()

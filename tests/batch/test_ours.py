@@ -174,7 +174,7 @@ def test_the_first_error_is_known_after_a_run_is_taken_up(
 
     with monkeypatch.context() as patch:
         patch.setattr("scorekit.batch.writing.PART_ROWS", 16)
-        patch.setattr("scorekit.batch.job.join_parts", stopped)
+        patch.setattr("scorekit.batch.publishing.join_parts", stopped)
         with pytest.raises(KeyboardInterrupt):
             score(bank, bad, output=tmp_path / "out.csv", chunk_rows=1)
     with pytest.raises(RowsRejected, match=r"the first: .*row 1, column 'age'"):
@@ -193,7 +193,7 @@ def test_small_chunks_do_not_make_small_parts(
     bank: Bank, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Path] = []
-    monkeypatch.setattr("scorekit.batch.job.join_parts", lambda parts, *_, **__: made.extend(parts))
+    monkeypatch.setattr("scorekit.batch.publishing.join_parts", lambda parts, *_, **__: made.extend(parts))
     with pytest.raises(FileNotFoundError):
         score(bank, data, output=tmp_path / "out.csv", chunk_rows=1)
     assert len(made) == 1

@@ -184,15 +184,15 @@ def test_what_came_on_standard_input_is_kept_too(
 def test_lost_after_the_output_was_published_the_run_says_so_and_is_done(
     begun: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scorekit.batch import job
+    from scorekit.batch import publishing
 
-    join = job.join_parts
+    join = publishing.join_parts
 
     def lost(*args: Any, **named: Any) -> None:
         join(*args, **named)
         away(begun)
 
-    monkeypatch.setattr(job, "join_parts", lost)
+    monkeypatch.setattr(publishing, "join_parts", lost)
     done = begun.score(data="calm.parquet")
     assert done.code == 0
     assert "how the run ended was not written down" in done.err

@@ -89,6 +89,7 @@ def test_half_open_it_withholds_until_enough_windows_were_clean(night: Night) ->
 
 
 def test_half_open_a_window_that_fails_opens_it_again(night: Night) -> None:
+    night.policy("[switch]\nwindows = 5\n")
     night.reset(half_open=True)
     assert night.score().code == 6
     assert night.position() == "open"
@@ -231,7 +232,7 @@ def test_under_another_policy_a_run_is_not_gone_on_with(
         def stopped(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr("scorekit.batch.job.join_parts", stopped)
+        patch.setattr("scorekit.batch.publishing.join_parts", stopped)
         assert night.score("--chunk-rows", 250).code == 130
     night.policy("[quality.columns.age]\nat_least = 40\n")
     done = night.score("--resume", "--chunk-rows", 250)
