@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from scorekit.quality.stability import ColumnStability
@@ -53,13 +54,19 @@ def show_baseline(manifest: Manifest, *, as_json: bool) -> None:
 
 def verdict_lines(verdict: Verdict) -> list[str]:
     """The verdict, what it is for, and the columns that moved farthest."""
-    head = f"  verdict   {coloured(verdict.state)}"
-    lines = [head, *_finding_lines(verdict)]
-    moved = sorted(verdict.features, key=lambda column: -_adjusted(column))[:WORST]
-    shown = [column for column in (*verdict.scores, *moved) if column.index is not None]
-    wide = max((len(column.name) for column in shown), default=0)
-    lines += [_bar_line(column, wide, first=number == 0) for number, column in enumerate(shown)]
-    return lines
+    scores = [column for column in verdict.scores if column.index is not None]
+    features = [column for column in verdict.features if column.index is not None]
+    moved = sorted(features, key=lambda column: -_adjusted(column))[:WORST]
+    drawn = {("score.psi", column.name) for column in scores} | {
+        ("column.psi", column.name) for column in moved
+    }
+    shown = [*scores, *moved]
+    wide, full = max((len(column.name) for column in shown), default=0), verdict.thresholds.alarm
+    return [
+        f"  verdict   {coloured(verdict.state)}",
+        *_finding_lines(verdict, drawn),
+        *(_bar_line(column, wide, full, first=number == 0) for number, column in enumerate(shown)),
+    ]
 
 
 def coloured(state: str) -> str:
@@ -67,9 +74,10 @@ def coloured(state: str) -> str:
     return f"[{COLOURS[state]}]{state}[/]"
 
 
-def _finding_lines(verdict: Verdict) -> list[str]:
+def _finding_lines(verdict: Verdict, drawn: AbstractSet[tuple[str, str]]) -> list[str]:
+    """What was found, worst first, but for what has a bar of its own."""
     found = [finding for finding in verdict.findings if finding.state in ("warn", "alarm", "unknown")]
-    told = [finding for finding in found if not finding.check.endswith(".psi")]
+    told = [finding for finding in found if (finding.check, finding.column) not in drawn]
     lines = [f"            {_told(finding)}" for finding in told[:WORST]]
     if len(told) > WORST:
         lines.append(f"            and {len(told) - WORST} more findings")
@@ -77,14 +85,13 @@ def _finding_lines(verdict: Verdict) -> list[str]:
 
 
 def _told(finding: Finding) -> str:
-    of = f" {escape(finding.column)}" if finding.column else ""
-    return f"{coloured(finding.state)} {finding.check}{of}: {escape(finding.message)}"
+    return f"{coloured(finding.state)} {escape(str(finding))}"
 
 
-def _bar_line(column: ColumnStability, wide: int, *, first: bool) -> str:
+def _bar_line(column: ColumnStability, wide: int, alarm: float, *, first: bool) -> str:
     label = "PSI" if first else ""
     value = _adjusted(column)
-    full = min(BAR, round(value / 0.25 * BAR))
+    full = min(BAR, round(value / alarm * BAR))
     bar = "█" * full + "░" * (BAR - full)
     return f"  {label:<9} {escape(f'{column.name:<{wide}}')} {bar} {value:.3f} {coloured(column.state)}"
 

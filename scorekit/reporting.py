@@ -124,6 +124,7 @@ def _verdict(window: PastWindow, baseline: Baseline | None, policy: Policy) -> V
         features=_stability(baseline.features if baseline else (), "feature", window),
         scores=_stability(baseline.scores if baseline else (), "score", window),
         window=Window(rows=window.rows, rejected=window.rejected, fallback=window.fallback),
+        thresholds=policy.quality.thresholds,
     )
 
 

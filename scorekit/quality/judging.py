@@ -64,6 +64,7 @@ class Judge:
             features=tuple(evidence.feature_stability),
             scores=tuple(evidence.score_stability),
             window=window,
+            thresholds=self.settings.thresholds,
         )
 
     def judge_answers(self, window: Window) -> tuple[Finding, ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from scorekit.quality.stability import ColumnStability
+from scorekit.quality.stability import ColumnStability, Thresholds
 from scorekit.quality.window import Window
 
 State = Literal["ok", "insufficient", "unknown", "warn", "alarm"]
@@ -52,6 +52,10 @@ class Finding:
     expected: float | None = None
     action: Action = "warn"
 
+    def __str__(self) -> str:
+        subject = f"{self.check} {self.column}" if self.column else self.check
+        return f"{subject}: {self.message}"
+
     @property
     def bad(self) -> bool:
         """Whether the action of the policy is called for."""
@@ -73,6 +77,8 @@ class Verdict:
     features, scores : tuple of ColumnStability
         PSI of each column, in the order of the baseline.
     window : Window
+    thresholds : Thresholds
+        What the columns were held against.
     """
 
     state: State
@@ -81,6 +87,7 @@ class Verdict:
     features: tuple[ColumnStability, ...]
     scores: tuple[ColumnStability, ...]
     window: Window
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
     @property
     def failed(self) -> bool:
