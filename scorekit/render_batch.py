@@ -51,6 +51,7 @@ def _output_json(result: BatchResult, output: JobResult) -> dict[str, Any]:
         "mean": dict(zip(result.score_columns, summary.means, strict=False)),
         "fallback": summary.fallback,
         "fate": output.fate,
+        "repeated": output.repeated,
         "switch": output.switch.position if output.switch else None,
         "quality": verdict_json(output.verdict) if output.verdict else None,
         "minimum": summary.minimum,
@@ -122,6 +123,8 @@ def _fate_lines(output: JobResult) -> list[str]:
         lines.append("  [bold yellow]degraded[/]  the window failed: the fallback's scores were published")
     elif output.fate == "published" and output.verdict is not None and output.verdict.failed:
         lines.append("  [bold red]warning[/]   the window failed, and was published all the same")
+    if output.repeated:
+        lines.append("  counted   before, under the same run id: the switch was not moved")
     if output.switch is not None and output.switch.position != "closed":
         lines.append(f"  switch    [bold red]{output.switch.position.replace('_', ' ')}[/]")
     return lines

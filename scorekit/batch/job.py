@@ -279,6 +279,7 @@ class _Run:
                 hint="score a file that nobody writes to",
             )
         self._told = self._gate.judge_answers(self._rows.window)
+        self._gate.amend(self._number, self._rows.window, self._told)
         return state
 
     def _finish(self, partial: Partial, state: State) -> JobResult:
@@ -367,7 +368,11 @@ class _Run:
     # what is decided and published ---------------------------------------------------
 
     def _decide(self) -> Decision:
-        return self._gate.decide(self._number, self._rows.window, self._rows.poor)
+        rows, gate = self._rows, self._gate
+        if self._hashed is None:
+            return gate.decide(self._number, rows.window, rows.poor)
+        # rows are known by the content they come from: others under the same run id are others
+        return gate.decide(self._number, rows.window, rows.poor, first_row=0, digest=self._keys.counting())
 
     @property
     def _decided(self) -> Decision:
@@ -411,6 +416,7 @@ class _Run:
 
     def _result(self, fate: Fate, place: str, refusal: ScorekitError | None = None) -> JobResult:
         summary, verdict = self._rows.summary, self._decided.verdict
+        answered = replace(verdict.window, rejected=summary.rejected, fallback=summary.fallback)
         return JobResult(
             target=place,
             summary=summary,
@@ -418,7 +424,8 @@ class _Run:
             key="" if self._hashed is None else self._keys.run(),
             fate=fate,
             run_id=self._run_id,
-            verdict=replace(verdict, findings=(*verdict.findings, *self._told)),
+            verdict=replace(verdict, findings=(*verdict.findings, *self._told), window=answered),
+            repeated=self._decided.repeated,
             switch=self._decided.switch,
             refusal=refusal,
         )

@@ -73,6 +73,8 @@ class JobResult:
         As it stood afterwards.
     refusal : ScorekitError or None
         Why it was withheld.
+    repeated : bool
+        Whether all rows were counted by an earlier run of the same id, so that nothing moved.
     """
 
     target: str
@@ -86,3 +88,4 @@ class JobResult:
     verdict: Verdict | None = None
     switch: SwitchState | None = None
     refusal: ScorekitError | None = None
+    repeated: bool = False

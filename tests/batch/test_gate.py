@@ -473,3 +473,23 @@ def test_a_run_may_be_called_anything(run_id: str, bank: Bank, tmp_path: Path) -
     assert done.stdout == ""
     (kept,) = tmp_path.glob("scorekit-*.quarantine.jsonl")
     assert len(kept.read_text().splitlines()) == 200
+
+
+def test_other_rows_under_the_same_run_id_are_counted_and_the_same_are_not(night: Night) -> None:
+    assert night.score("--run-id", "daily", data="calm.parquet", output="a.parquet").code == 0
+    assert night.counted()[0] == CALM
+    assert night.score("--run-id", "daily", output="b.parquet").code == 0
+    assert night.counted() == (CALM + DRIFTED, DRIFTED)
+    again = night.score("--run-id", "daily", output="c.parquet")
+    assert again.code == 0
+    assert "counted   before" in again.err
+    assert night.counted() == (CALM + DRIFTED, DRIFTED)
+
+
+def test_what_the_fallback_answered_is_recorded(night: Night) -> None:
+    night.policy(FALLBACK)
+    done = night.score("--json")
+    assert done.code == 0
+    assert done.json["outputs"][0]["quality"]["fallback"] == DRIFTED
+    history = night.command("quality", "history", "--json").json
+    assert history["windows"][-1]["fallback"] == DRIFTED
