@@ -17,6 +17,7 @@ from typing import Literal
 from scorekit.errors import ScorekitError
 from scorekit.quality.stability import Thresholds
 from scorekit.state import place
+from scorekit.state.database import gone
 from scorekit.state.history import History, PastRun, PastWindow, read
 from scorekit.state.moments import now
 from scorekit.store.references import parse
@@ -35,6 +36,8 @@ _SWITCH: dict[str, tuple[Level, str]] = {
 _GOOD = ("ok", "insufficient")
 _RUNS: dict[str, Level] = {"degraded": "WARNING", "quarantined": "CRITICAL", "failed": "CRITICAL"}
 """Outcomes of a run that are not good."""
+_RUNS_READ = 20
+_LONGEST_BATCH = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,8 @@ def examine(model: str | None, *, store: str | None = None, max_age: timedelta |
         Its name; a version or an alias of it means the model. None while the store holds one.
     store : str, optional
     max_age : timedelta, optional
-        The last run has to be younger.
+        The last window, or end of a run, has to be younger. A batch that still runs after so
+        long, or after a day where it is not given, was killed.
 
     Returns
     -------
@@ -101,10 +105,13 @@ def examine(model: str | None, *, store: str | None = None, max_age: timedelta |
     """
     try:
         name = parse(model)[0] if model is not None else Store.open(store).resolve(None).name
-        if not place.find(store).begun():
+        database = place.find(store)
+        if database.lost():
+            raise gone(database.shown)
+        if not database.begun():
             # whoever monitors may be another user, whose file the ones who score could not write
             return Health("UNKNOWN", name, ("nothing was judged yet",))
-        return _health(read(name, last=1, store_uri=store), max_age)
+        return _health(read(name, last=1, last_runs=_RUNS_READ, store_uri=store), max_age)
     except ScorekitError as error:
         return Health("UNKNOWN", model or "", (error.message,))
 
@@ -112,11 +119,11 @@ def examine(model: str | None, *, store: str | None = None, max_age: timedelta |
 def _health(history: History, max_age: timedelta | None) -> Health:
     found: list[tuple[Level, str]] = [_switch(history)]
     window = history.windows[-1] if history.windows else None
-    run = history.runs[-1] if history.runs else None
     found.append(_window(window) if window is not None else ("UNKNOWN", "nothing was judged yet"))
-    if run is not None:
-        found.append(_run(run))
-    seen = _last_seen(window, run)
+    over = [run for run in history.runs if run.outcome != "running"]
+    found += [_run(run) for run in over[-1:]]
+    found += _hanging(history, max_age or _LONGEST_BATCH)
+    seen = _last_seen(window, history)
     if max_age is not None and seen is not None and now() - seen > max_age:
         found.append(("CRITICAL", f"the last run is {_hours(now() - seen)} old"))
     found.sort(key=lambda fact: _ORDER.index(fact[0]), reverse=True)
@@ -145,11 +152,20 @@ def _run(run: PastRun) -> tuple[Level, str]:
     return level, f"run {run.run_id} was {run.outcome}" if level != "OK" else ""
 
 
-def _last_seen(window: PastWindow | None, run: PastRun | None) -> datetime | None:
-    times = [window.recorded] if window is not None else []
-    if run is not None:
-        times.append(run.finished or run.started)
-    return max(times, default=None)
+def _hanging(history: History, longest: timedelta) -> list[tuple[Level, str]]:
+    """The newest batch that does not end, of those begun since one last did."""
+    place = max((number for number, run in enumerate(history.runs) if run.finished), default=-1)
+    for run in reversed(history.runs[place + 1 :]):
+        age = now() - run.started
+        if run.kind == "batch" and age > longest:
+            return [("CRITICAL", f"run {run.run_id} has not ended for {_hours(age)}")]
+    return []
+
+
+def _last_seen(window: PastWindow | None, history: History) -> datetime | None:
+    """When something last came to its end: that a run begins says nothing, it may die each time."""
+    times = (window.recorded if window is not None else None, history.ended)
+    return max((time for time in times if time is not None), default=None)
 
 
 def _hours(age: timedelta) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from scorekit.commands.options import JsonOption, StoreOption, read_age
 from scorekit.commands.switch import NameOption
+from scorekit.errors import UsageError
 
 
 def check(
@@ -15,7 +16,9 @@ def check(
     model: NameOption = None,
     max_age: Annotated[
         str | None,
-        typer.Option("--max-age", metavar="AGE", help="Such as 26h: CRITICAL when the last run is older."),
+        typer.Option(
+            "--max-age", metavar="AGE", help="Such as 26h: CRITICAL when the last run ended before."
+        ),
     ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -28,7 +31,13 @@ def check(
     """
     from scorekit import monitoring, render_state
 
-    age = read_age("--max-age", max_age) if max_age is not None else None
-    health = monitoring.examine(model, store=store, max_age=age)
+    try:
+        age = read_age("--max-age", max_age) if max_age is not None else None
+        health = monitoring.examine(model, store=store, max_age=age)
+    except UsageError as error:
+        health = monitoring.Health("UNKNOWN", model or "", (error.message, error.hint or ""))
+    except Exception as error:  # noqa: BLE001 - other exit codes would be taken for CRITICAL
+        said = f"{type(error).__name__}: {error}"
+        health = monitoring.Health("UNKNOWN", model or "", (said,))
     render_state.show_health(health, as_json=as_json)
     return health.exit_code

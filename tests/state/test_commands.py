@@ -108,10 +108,12 @@ def test_pruning_by_hand(state: str, command: Command, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("age", ["90", "d", "-3d", "1.5h", "3 months", ""])
 def test_an_age_that_is_none_is_refused(store: Path, command: Command, age: str) -> None:
-    for args in (("db", "prune", f"--older-than={age}"), ("check", f"--max-age={age}")):
-        said = command(*args)
-        assert said.code == 2
-        assert "write it as 90d, 26h or 30m" in said.err
+    said = command("db", "prune", f"--older-than={age}")
+    assert said.code == 2
+    assert "write it as 90d, 26h or 30m" in said.err
+    level, line = plugin(command, f"--max-age={age}")
+    assert level == "UNKNOWN"
+    assert "write it as 90d, 26h or 30m" in line
 
 
 # switch -------------------------------------------------------------------------------
@@ -302,6 +304,68 @@ def test_a_run_that_did_not_come(state: str, command: Command, monkeypatch: pyte
     level, line = plugin(command, "--max-age", "26h")
     assert level == "CRITICAL"
     assert "the last run is 27 h 0 min old" in line
+
+
+def test_a_job_that_dies_every_night_is_no_run_that_came(
+    state: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Ledger.open(url=state) as ledger:
+        for days in (3, 2, 1, 0):
+            with monkeypatch.context() as past:
+                past.setattr(
+                    ledger_module,
+                    "now",
+                    lambda days=days: moments.now() - timedelta(days=days, minutes=1),
+                )
+                run_ = ledger.begin("bank", 1, f"night-{days}", "batch")
+                if days == 3:
+                    record(ledger, run_, 0)
+                    ledger.finish(run_, "published", 100)
+    level, line = plugin(command, "--max-age", "26h")
+    assert level == "CRITICAL"
+    assert "the last run is 72 h 1 min old" in line
+    level, line = plugin(command)
+    assert level == "CRITICAL"
+    assert "run night-1 has not ended for 24 h 1 min" in line
+    with Ledger.open(url=state) as ledger:
+        ledger.finish(ledger.begin("bank", 1, "again", "batch"), "published", 100)
+    assert plugin(command, "--max-age", "26h")[0] == "OK"
+
+
+def test_a_stream_may_run_for_days_and_a_batch_for_hours(
+    state: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Ledger.open(url=state) as ledger:
+        for kind, hours in (("stream", 300), ("batch", 23)):
+            with monkeypatch.context() as past:
+                past.setattr(ledger_module, "now", lambda hours=hours: moments.now() - timedelta(hours=hours))
+                run_ = ledger.begin("bank", 1, kind, kind)
+        record(ledger, run_, 0)
+    assert plugin(command)[0] == "OK"
+    assert plugin(command, "--max-age", "22h")[0] == "CRITICAL"
+
+
+def test_whatever_breaks_is_unknown(state: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("scorekit.monitoring.read", broken)
+    with Ledger.open(url=state) as ledger:
+        ledger.trip("bank", "Ada", "feed")
+    assert plugin(command) == ("UNKNOWN", "SCOREKIT UNKNOWN - ZeroDivisionError: by zero\n")
+
+
+def test_a_state_that_was_lost_is_unknown(store: Path, command: Command) -> None:
+    command("switch", "trip", "--by", "Ada", "--reason", "feed")
+    for file in (store / ".scorekit").glob("state.db*"):
+        if not file.name.endswith("-lock"):
+            file.unlink()
+    level, line = plugin(command)
+    assert level == "UNKNOWN"
+    assert "is gone" in line
+    assert command("switch", "status").code == 7
+    assert command("db", "upgrade").code == 0
+    assert command("switch", "status", "--json").json["position"] == "closed"
 
 
 def test_a_state_that_cannot_be_read_is_unknown(state: str, command: Command) -> None:
