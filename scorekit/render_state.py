@@ -48,12 +48,15 @@ def show_switch(status: SwitchStatus, *, as_json: bool) -> None:
         terminal.answer("", _changes_table(status.changes))
 
 
-def show_moved(status: SwitchStatus, *, as_json: bool) -> None:
-    """Say how a switch stands now, on stderr, or as one JSON object on stdout."""
+def show_moved(status: SwitchStatus, problem: str | None = None, *, as_json: bool) -> None:
+    """Say how a switch stands now, and who could not be told, on stderr, or as one JSON object on stdout."""
+    untold = [*status.untold, *([problem] if problem is not None else [])]
+    found = {**_switch_json(status), "untold": untold}
     if as_json:
-        terminal.answer_json(_switch_json(status))
+        terminal.answer_json(found)
         return
-    terminal.report("switch_moved", _switch_json(status), _headline(status))
+    lines = [f"[yellow]warning[/] {text(said)}" for said in untold]
+    terminal.report("switch_moved", found, _headline(status), *lines)
 
 
 def _headline(status: SwitchStatus) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from scorekit.errors import UsageError
-from scorekit.quality.switch import SwitchState
+from scorekit.errors import Unreachable, UsageError
+from scorekit.quality.switch import Position, SwitchState
+from scorekit.recording import switch_finding
 from scorekit.state.ledger import Ledger
 from scorekit.state.rows import Change
 from scorekit.store.references import parse
 from scorekit.store.versions import Store
 
 if TYPE_CHECKING:
+    from scorekit.alerts.settings import AlertSettings
+    from scorekit.state.database import Cursor
     from scorekit.state.history import History
+    from scorekit.state.ledger import Recorded
+    from scorekit.state.outbox import Outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +33,15 @@ class SwitchStatus:
     state : SwitchState
     changes : tuple of Change
         Every one, oldest first.
+    untold : tuple of str
+        Why alerts of it did not reach somebody.
     """
 
     model: str
     place: str
     state: SwitchState
     changes: tuple[Change, ...]
+    untold: tuple[str, ...] = ()
 
 
 def status(model: str | None, store: str | None = None) -> SwitchStatus:
@@ -71,8 +79,24 @@ def history(model: str | None, *, last: int, store: str | None = None) -> Histor
     return read(name, last=last, store_uri=store)
 
 
-def trip(model: str | None, *, who: str, reason: str, store: str | None = None) -> SwitchStatus:
+def trip(
+    model: str | None,
+    *,
+    who: str,
+    reason: str,
+    alerts: AlertSettings | None = None,
+    store: str | None = None,
+) -> SwitchStatus:
     """Open the switch of a model: nothing it scores goes downstream.
+
+    Parameters
+    ----------
+    model : str or None
+        As ``status`` has it.
+    who, reason : str
+    alerts : AlertSettings, optional
+        Who is told.
+    store : str, optional
 
     Raises
     ------
@@ -81,17 +105,29 @@ def trip(model: str | None, *, who: str, reason: str, store: str | None = None) 
     ModelNotFound, Unreachable
         As ``status`` has them.
     """
-    _require(who, reason)
-    with Ledger.open(store) as ledger:
-        name = _known(ledger, model, store)
-        ledger.trip(name, who, reason)
-        return _status(ledger, name)
+    return _move(model, "open", who, reason, alerts, store)
 
 
 def reset(
-    model: str | None, *, who: str, reason: str, half_open: bool = False, store: str | None = None
+    model: str | None,
+    *,
+    who: str,
+    reason: str,
+    half_open: bool = False,
+    alerts: AlertSettings | None = None,
+    store: str | None = None,
 ) -> SwitchStatus:
     """Close the switch of a model, or half-way, and count its poor scores from nothing.
+
+    Parameters
+    ----------
+    model : str or None
+        As ``status`` has it.
+    who, reason : str
+    half_open : bool
+    alerts : AlertSettings, optional
+        Who is told.
+    store : str, optional
 
     Raises
     ------
@@ -100,11 +136,73 @@ def reset(
     ModelNotFound, Unreachable
         As ``status`` has them.
     """
+    return _move(model, "half_open" if half_open else "closed", who, reason, alerts, store)
+
+
+def _move(
+    model: str | None,
+    position: Position,
+    who: str,
+    reason: str,
+    alerts: AlertSettings | None,
+    store: str | None,
+) -> SwitchStatus:
+    """Move a switch; that somebody cannot be told is no reason not to."""
     _require(who, reason)
     with Ledger.open(store) as ledger:
         name = _known(ledger, model, store)
-        ledger.reset(name, who, reason, half_open=half_open)
-        return _status(ledger, name)
+        telling = SwitchAlerts(ledger, name, f"{reason} ({who})", alerts)
+        if position == "open":
+            ledger.trip(name, who, reason, tell=telling.tell)
+        else:
+            ledger.reset(name, who, reason, half_open=position == "half_open", tell=telling.tell)
+        return replace(_status(ledger, name), untold=telling.send())
+
+
+class SwitchAlerts:
+    """Tells of a switch that a person moves.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    model : str
+    why : str
+    settings : AlertSettings or None
+        Nobody is told without.
+    """
+
+    def __init__(self, ledger: Ledger, model: str, why: str, settings: AlertSettings | None) -> None:
+        self._model = model
+        self._why = why
+        self._untold: tuple[str, ...] = ()
+        self._outbox = self._open(ledger, settings)
+
+    def _open(self, ledger: Ledger, settings: AlertSettings | None) -> Outbox | None:
+        if settings is None or not settings.channels:
+            return None
+        from scorekit.state.outbox import Outbox
+
+        try:
+            return Outbox(ledger, settings)
+        except UsageError as error:
+            self._untold = (error.message,)
+            return None
+
+    def tell(self, cursor: Cursor, moved: Recorded) -> None:
+        """Write the alert, in the transaction that moves the switch."""
+        if self._outbox is None:
+            return
+        found = switch_finding(moved.state, self._why)
+        self._outbox.put(cursor, self._model, (found,), settled=False)
+
+    def send(self) -> tuple[str, ...]:
+        """Send what is due; why somebody could not be told."""
+        if self._outbox is None:
+            return self._untold
+        try:
+            return self._outbox.send(self._model).failures
+        except Unreachable as error:
+            return (error.message,)
 
 
 def _require(who: str, reason: str) -> None:

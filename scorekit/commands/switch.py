@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scorekit.commands.options import JsonOption, StoreOption
+from scorekit.errors import UsageError
+
+if TYPE_CHECKING:
+    from scorekit.alerts.settings import AlertSettings
 
 NameOption = Annotated[
     str | None,
@@ -29,6 +33,7 @@ def status(*, model: NameOption = None, store: StoreOption = None, as_json: Json
 
 
 def trip(
+    ctx: typer.Context,
     *,
     by: WhoOption,
     reason: ReasonOption,
@@ -43,10 +48,13 @@ def trip(
     """
     from scorekit import render_state, switches
 
-    render_state.show_moved(switches.trip(model, who=by, reason=reason, store=store), as_json=as_json)
+    alerts, problem = _alerts(ctx)
+    moved = switches.trip(model, who=by, reason=reason, alerts=alerts, store=store)
+    render_state.show_moved(moved, problem, as_json=as_json)
 
 
 def reset(
+    ctx: typer.Context,
     *,
     by: WhoOption,
     reason: ReasonOption,
@@ -64,5 +72,16 @@ def reset(
     """
     from scorekit import render_state, switches
 
-    moved = switches.reset(model, who=by, reason=reason, half_open=half_open, store=store)
-    render_state.show_moved(moved, as_json=as_json)
+    alerts, problem = _alerts(ctx)
+    moved = switches.reset(model, who=by, reason=reason, half_open=half_open, alerts=alerts, store=store)
+    render_state.show_moved(moved, problem, as_json=as_json)
+
+
+def _alerts(ctx: typer.Context) -> tuple[AlertSettings | None, str | None]:
+    """Who is told; and what is wrong with the policy, which keeps nobody from moving a switch."""
+    from scorekit.commands.options import policy_of
+
+    try:
+        return policy_of(ctx).alerts, None
+    except UsageError as error:
+        return None, f"nobody is told: {error.message}"

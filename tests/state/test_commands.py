@@ -14,6 +14,7 @@ from scorekit.quality.switch import SwitchRules
 from scorekit.state import ledger as ledger_module
 from scorekit.state import migrate, moments, place
 from scorekit.state.ledger import Ledger
+from tests.alerts.servers import receiver
 from tests.commands.stores import Said, many
 from tests.state.samples import record
 from tests.state.test_faults import directly
@@ -138,6 +139,43 @@ def test_tripped_and_reset_by_people(state: str, command: Command) -> None:
     assert "feed [mended]" in shown
     assert command("switch", "reset", "--by", "Bob", "--reason", "looks good").code == 0
     assert command("switch", "status", "--json").json["position"] == "closed"
+
+
+def test_who_is_to_be_told_of_a_switch_is_told(
+    state: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with receiver() as seen:
+        channel = f'[[alerts.channels]]\nkind = "webhook"\nurl = "{seen.url}"\n'
+        (tmp_path / "scorekit.toml").write_text(channel)
+        said = command("switch", "trip", "--by", "Ada", "--reason", "wrong feed", "--json")
+        assert (said.code, said.json["untold"]) == (0, [])
+        command("switch", "trip", "--by", "Ada", "--reason", "wrong feed")
+        seen.status = 500
+        said = command("switch", "reset", "--by", "Bob", "--reason", "mended")
+        assert said.code == 0
+        assert "warning the alert channel webhook" in said.err
+        bodies = [body for _, _, body in seen.requests]
+    assert [(body["check"], body["status"], body["severity"]) for body in bodies] == [
+        ("switch", "firing", "critical"),
+        ("switch", "resolved", "critical"),
+    ]
+    assert "wrong feed (Ada)" in bodies[0]["summary"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    ['[[alerts.channels]]\nkind = "webhook"\nurl_env = "NOT_SET"\n', "[alerts]\nno_such_setting = 1\n"],
+)
+def test_a_switch_is_tripped_whatever_the_settings_of_alerts_say(
+    state: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scorekit.toml").write_text(settings)
+    said = command("switch", "trip", "--by", "Ada", "--reason", "wrong feed")
+    assert said.code == 0
+    assert "warning" in said.err
+    assert command("switch", "status", "--json").json["position"] == "open"
 
 
 @pytest.mark.parametrize("verb", ["trip", "reset"])
