@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorekit.quality.baseline import Codes, Values
-from scorekit.quality.checks import ROW_CODES
+from scorekit.quality.row_checks import ROW_CODES
 from scorekit.quality.settings import QualitySettings, RowRule, row_rules
 from scorekit.schema import MISSING, UNSEEN, Schema
 

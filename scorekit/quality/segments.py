@@ -1,6 +1,6 @@
 """Rates of segments: the mean target of rows that share up to two columns' bins.
 
-A segment of few rows is a poor estimate, so it is filled up to ``FEWEST_ROWS`` with rows
+A segment of few rows is a poor estimate, so it is filled up to ``FULL_SEGMENT`` with rows
 at the rate of its first column alone, and that one with rows at the overall mean. A level
 that training did not see has no rows of its own and gets all of it from there.
 """
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from scorekit.quality.baseline import BinCounter, Bins, Codes, Values
 
-FEWEST_ROWS = 50
+FULL_SEGMENT = 50
 """A segment with so many rows stands by itself."""
 
 Cells = NDArray[np.int64]
@@ -79,7 +79,7 @@ def _sums(cells: Cells, targets: Values, count: int) -> Values:
 
 
 def _filled_up(sums: Values, rows: Cells, above: Values) -> Values:
-    short = np.maximum(FEWEST_ROWS - rows, 0)[:, None]
+    short = np.maximum(FULL_SEGMENT - rows, 0)[:, None]
     return (sums + short * above) / (rows[:, None] + short)
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from scorekit.quality.baseline import Baseline, category_bins, numeric_bins
-from scorekit.quality.checks import BY_ID, CHECKS, ROW_CODES, grown
+from scorekit.quality.checks import BY_ID, CHECKS, ROW_CODES
 from scorekit.quality.counting import ColumnCounts, Counter
+from scorekit.quality.evidence import grown
 from scorekit.quality.verdict import Finding, State
 from scorekit.quality.window import Window
 from scorekit.render_quality import verdict_json

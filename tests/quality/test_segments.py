@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scorekit.quality.baseline import category_bins, numeric_bins
-from scorekit.quality.segments import FEWEST_ROWS, SegmentLookup, SegmentTable, learn_segments
+from scorekit.quality.segments import FULL_SEGMENT, SegmentLookup, SegmentTable, learn_segments
 from scorekit.schema import Feature
 
 LETTERS = Feature(name="letter", kind="category", arrow_type="string", nullable=True, levels=("a", "b", "c"))
@@ -25,7 +25,7 @@ def by_hand(codes: np.ndarray, numbers: np.ndarray, targets: np.ndarray, code: i
 
     def filled(rows: np.ndarray, above: float) -> float:
         own = targets[rows].tolist()
-        own += [above] * (FEWEST_ROWS - len(own))
+        own += [above] * (FULL_SEGMENT - len(own))
         return sum(own) / len(own)
 
     return filled(both, filled(first, float(targets.mean())))
