@@ -11,7 +11,7 @@ import io
 import re
 import sys
 
-from benchmarks import alarms, batch, limit, quality, row, start, training
+from benchmarks import alarms, batch, limit, quality, row, start, switch, training
 from benchmarks.measure import HERE, machine
 
 TABLES = {
@@ -21,6 +21,7 @@ TABLES = {
     "training": training.main,
     "limit": limit.main,
     "quality": quality.main,
+    "switch": switch.main,
     "alarms": alarms.main,
 }
 """Part of the README to what prints it."""
