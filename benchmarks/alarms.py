@@ -7,20 +7,27 @@ python -m benchmarks.alarms --quick    # fewer windows
 from __future__ import annotations
 
 import sys
+from typing import Literal
 
 import numpy as np
 
 from benchmarks.measure import head, row
-from scorekit.quality.baseline import Baseline, Bins, numeric_bins
+from scorekit.quality.baseline import Baseline, Bins, category_bins, numeric_bins
 from scorekit.quality.counting import Counter
 from scorekit.quality.judging import Judge
 from scorekit.quality.settings import QualitySettings
 from scorekit.quality.stability import compare
 from scorekit.quality.window import Window
-from scorekit.schema import Feature, Schema
+from scorekit.schema import MISSING, Feature, Schema
 
 FEATURES = 30
 SIZES = (100, 350, 1_000, 5_000)
+CATEGORIES, LEVELS = 10, 8
+"""Features that are categories, and how many each has; their shares are far from even."""
+MISSING_SHARE = 0.05
+SEEDS = 10
+"""Baselines; the standard errors are of the rates of each."""
+WINDOWS = {100: 1_000, 350: 200, 1_000: 200, 5_000: 200}
 TRAINING_ROWS = 30_000
 TRUE_PSI = (0.25, 0.5)
 PLAIN, LOOSE = 0.25, 0.1
@@ -46,52 +53,98 @@ def shares(bins: Bins, psi: float) -> np.ndarray:
     return whole
 
 
+class World:
+    """A model's columns as training saw them, and windows of the same: another one for each seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = np.random.default_rng(seed)
+        self._levels = [self._chance.dirichlet(np.full(LEVELS, 2.0)) for _ in range(CATEGORIES)]
+        numeric, codes, scores = self._rows(TRAINING_ROWS)
+        numbers = [_feature(f"x{place}", "numeric") for place in range(numeric.shape[1])]
+        categories = [_feature(f"c{place}", "category") for place in range(CATEGORIES)]
+        self.counter = Counter(
+            Baseline(
+                kind="out_of_fold",
+                rows=TRAINING_ROWS,
+                features=(
+                    *(
+                        numeric_bins(each.name, values)
+                        for each, values in zip(numbers, numeric.T, strict=True)
+                    ),
+                    *(category_bins(each, values) for each, values in zip(categories, codes.T, strict=True)),
+                ),
+                scores=(numeric_bins("score", scores[:, 0]),),
+            ),
+            Schema(features=(*numbers, *categories)),
+        )
+
+    def _rows(self, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Numbers, of which some are missing in every third column; codes, likewise; and scores."""
+        chance = self._chance
+        numeric = np.asfortranarray(chance.normal(size=(count, FEATURES - CATEGORIES)))
+        columns = [chance.choice(LEVELS, size=count, p=shares) for shares in self._levels]
+        codes = np.asfortranarray(np.column_stack(columns), dtype=np.int32)
+        for column in range(0, FEATURES - CATEGORIES, 3):
+            numeric[chance.random(count) < MISSING_SHARE, column] = np.nan
+        for column in range(0, CATEGORIES, 3):
+            codes[chance.random(count) < MISSING_SHARE, column] = MISSING
+        return numeric, codes, chance.beta(2, 5, size=(count, 1))
+
+    def window(self, rows: int) -> Window:
+        """Rows that have not moved."""
+        return Window(rows=rows, counts=self.counter.count(*self._rows(rows)))
+
+
+def _feature(name: str, kind: Literal["numeric", "category"]) -> Feature:
+    levels = tuple(f"level {number}" for number in range(LEVELS)) if kind == "category" else ()
+    arrow = "string" if kind == "category" else "double"
+    return Feature(name=name, kind=kind, arrow_type=arrow, nullable=True, levels=levels)
+
+
+def raised(seed: int, size: int, windows: int) -> np.ndarray:
+    """How often windows of one baseline are in alarm, are warned of, and pass the two plain rules."""
+    world = World(seed)
+    judge = Judge(QualitySettings(), world.counter)
+    found = np.zeros(4)
+    for _ in range(windows):
+        verdict = judge.judge(world.window(size))
+        highest = max(column.index.psi for column in verdict.features if column.index is not None)
+        found += (
+            verdict.state == "alarm",
+            verdict.state in ("warn", "alarm"),
+            highest > PLAIN,
+            highest > LOOSE,
+        )
+    return found / windows
+
+
 def still_windows(*, quick: bool) -> None:
     """Windows of rows like those of training, each judged by every check as a run's would be."""
-    chance = np.random.default_rng(0)
-    names = [f"x{number}" for number in range(FEATURES)]
-    features = [Feature(name=name, kind="numeric", arrow_type="double", nullable=False) for name in names]
-    values = chance.normal(size=(TRAINING_ROWS, FEATURES + 1))
-    baseline = Baseline(
-        kind="out_of_fold",
-        rows=TRAINING_ROWS,
-        features=tuple(numeric_bins(name, values[:, number]) for number, name in enumerate(names)),
-        scores=(numeric_bins("score", values[:, -1]),),
-    )
-    counter = Counter(baseline, Schema(features=tuple(features)))
-    judge = Judge(QualitySettings(), counter)
     head(
         "rows in a window",
-        "windows",
+        "baselines × windows",
         "alarm",
         "asked",
-        "warn",
+        "warn or alarm",
         "asked",
         "PSI > 0.25 alone",
         "PSI > 0.1 alone",
     )
-    windows = 200 if quick else 2_000
+    seeds = 3 if quick else SEEDS
     for size in SIZES:
-        alarms = warnings = plain = loose = 0
-        for _ in range(windows):
-            rows = np.asfortranarray(chance.normal(size=(size, FEATURES + 1)))
-            codes = np.zeros((size, 0), dtype=np.int32)
-            counts = counter.count(rows[:, :-1], codes, rows[:, -1:])
-            verdict = judge.judge(Window(rows=size, counts=counts))
-            alarms += verdict.state == "alarm"
-            warnings += verdict.state in ("warn", "alarm")
-            highest = max(column.index.psi for column in verdict.features if column.index is not None)
-            plain += highest > PLAIN
-            loose += highest > LOOSE
+        windows = 50 if quick else WINDOWS[size]
+        found = np.array([raised(seed, size, windows) for seed in range(seeds)])
+        rates, errors = found.mean(axis=0), found.std(axis=0, ddof=1) / seeds**0.5
+        told = [f"{rate:.2%} ± {error:.2%}" for rate, error in zip(rates, errors, strict=True)]
         row(
             f"{size:,}",
-            f"{windows:,}",
-            f"**{alarms / windows:.2%}**",
+            f"{seeds} × {windows:,}",
+            f"**{told[0]}**",
             "0.50%",
-            f"**{warnings / windows:.2%}**",
+            f"**{told[1]}**",
             "8%" if size == SIZES[0] else "5%",
-            f"{plain / windows:.2%}",
-            f"{loose / windows:.2%}",
+            told[2],
+            told[3],
         )
 
 

@@ -122,7 +122,9 @@ def _verdict(window: PastWindow, baseline: Baseline | None, policy: Policy) -> V
         outcome=cast("Outcome", window.outcome),
         findings=tuple(_finding(past, window, policy) for past in window.verdicts),
         features=_stability(baseline.features if baseline else (), "feature", window),
-        scores=_stability(baseline.scores if baseline else (), "score", window),
+        scores=_stability(
+            [bins.without_missing() for bins in baseline.scores] if baseline else (), "score", window
+        ),
         window=Window(rows=window.rows, rejected=window.rejected, fallback=window.fallback),
         thresholds=policy.quality.thresholds,
     )
