@@ -296,9 +296,5 @@ class Gate:
 def said(verdict: Verdict) -> str:
     """Why a window failed, or what is worst in it, in one line."""
     worst = verdict.reasons or tuple(found for found in verdict.findings if found.state == "alarm")
-    first = "; ".join(f"{_named(found)}: {found.message}" for found in worst[:3])
+    first = "; ".join(map(str, worst[:3]))
     return f"{first} and {len(worst) - 3} more" if len(worst) > 3 else first
-
-
-def _named(found: Finding) -> str:
-    return f"{found.check} of {found.column!r}" if found.column else found.check

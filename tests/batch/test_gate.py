@@ -82,7 +82,7 @@ def test_the_output_says_it_however_many_parts_it_was_made_of(
 def test_under_fail_nothing_is_published_and_the_scores_lie_beside_the_target(night: Night) -> None:
     done = night.score("--on-quality-fail", "fail", "--id-column", "client")
     assert done.code == 5
-    assert "score.psi of 'score'" in done.err
+    assert "score.psi score" in done.err
     assert "nothing was published, the scores are in out.quarantine.parquet" in done.err
     assert night.made() == {"out.quarantine.parquet"}
     kept = read(night.folder / "out.quarantine.parquet")
