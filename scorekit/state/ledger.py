@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal
 
 from scorekit.errors import ScorekitError
 from scorekit.quality.switch import Position, SwitchRules, SwitchState, WindowOutcome, advance
 from scorekit.quality.verdict import Finding, Verdict
 from scorekit.state import place, statements
 from scorekit.state.coverage import Span, take
-from scorekit.state.database import Connection, Cursor, Database
+from scorekit.state.database import Cursor
 from scorekit.state.moments import now
-from scorekit.state.opening import open_connection
 from scorekit.state.rows import (
     Change,
     count_rows,
@@ -27,6 +23,7 @@ from scorekit.state.rows import (
     verdict_rows,
     window_row,
 )
+from scorekit.state.session import Session
 
 Kind = Literal["batch", "stream", "serve"]
 RunOutcome = Literal["running", "published", "degraded", "quarantined", "failed"]
@@ -34,7 +31,6 @@ RunOutcome = Literal["running", "published", "degraded", "quarantined", "failed"
 ITSELF = "scorekit"
 """Who trips a switch by a rule."""
 
-Answer = TypeVar("Answer")
 Tell = Callable[[Cursor, "Recorded"], object]
 """Writes alerts of what became of a window, by the cursor of its transaction."""
 
@@ -87,21 +83,13 @@ class Recorded:
     untold: str | None = None
 
 
-class Ledger:
+class Ledger(Session):
     """The state of a store's models, for one process; its threads may share it.
 
     Parameters
     ----------
     database : Database
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._lock = threading.RLock()
-        self._process = 0
-        self._held: Connection | None = None
-        self._inherited: Connection | None = None
-        self._connection()
 
     @classmethod
     def open(cls, store_uri: str | None = None, url: str | None = None) -> Ledger:
@@ -124,38 +112,9 @@ class Ledger:
         """
         return cls(place.find(store_uri, url))
 
-    @property
-    def shown(self) -> str:
-        """Where it is, for people, without secrets."""
-        return self._database.shown
-
-    @property
-    def database(self) -> Database:
-        """What is talked to."""
-        return self._database
-
-    def read(self, work: Callable[[Cursor], Answer]) -> Answer:
-        """Read something in one transaction; ``work`` may be done twice."""
-        return self._twice(work, writes=False)
-
-    def write(self, work: Callable[[Cursor], Answer]) -> Answer:
-        """Write something in one transaction; ``work`` may be done twice."""
-        return self._twice(work, writes=True)
-
     def hold(self, cursor: Cursor, model: str) -> None:
         """Let nobody else write of a model until the end of the transaction."""
         self._hold_switch(cursor, model)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the database."""
-        with self._lock:
-            self._drop()
 
     # ---- the switch
 
@@ -206,7 +165,7 @@ class Ledger:
             return state
 
         moved = self.write(move)
-        self._settle()
+        self.settle()
         return moved
 
     # ---- runs
@@ -286,7 +245,7 @@ class Ledger:
         # done again after a cut while the first one was committed: it is the first that counted
         recorded = made[0] if made[-1].repeated else made[-1]
         if recorded.reason is not None:
-            self._settle()
+            self.settle()
         return recorded
 
     def _advance(
@@ -427,54 +386,6 @@ class Ledger:
                 cursor, statements.WRITE_CHANGE, {"model": model, "now": at, **moved, **named}
             )
         return replace(after, since=since, updated=at)
-
-    # ---- talking to the database
-
-    def _twice(self, work: Callable[[Cursor], Answer], *, writes: bool) -> Answer:
-        """Do it; once more where the connection was cut, for what is done here may be done again."""
-        with self._lock:
-            try:
-                return self._once(work, writes=writes)
-            except self._database.errors as error:
-                if not self._database.passes(error):
-                    raise self._database.translate(error) from None
-            self._drop()
-            with self._database.translated():
-                return self._once(work, writes=writes)
-
-    def _once(self, work: Callable[[Cursor], Answer], *, writes: bool) -> Answer:
-        cursor = self._connection().cursor()
-        try:
-            cursor.execute(self._database.begin(writes=writes))
-            answer = work(cursor)
-            cursor.execute("COMMIT")
-        except BaseException:
-            with suppress(self._database.errors):
-                cursor.execute("ROLLBACK")
-            raise
-        else:
-            return answer
-        finally:
-            cursor.close()
-
-    def _connection(self) -> Connection:
-        if self._process != os.getpid():
-            # a connection belongs to the process that made it: a child neither uses nor closes it
-            self._inherited, self._held, self._process = self._held, None, os.getpid()
-        if self._held is None:
-            self._held = open_connection(self._database)
-        self._database.check_in_place()
-        return self._held
-
-    def _drop(self) -> None:
-        if self._held is not None and self._process == os.getpid():
-            with suppress(self._database.errors):
-                self._held.close()
-        self._held = None
-
-    def _settle(self) -> None:
-        with self._lock:
-            self._database.settle(self._connection())
 
 
 def _of_check(row: dict[str, Any]) -> dict[str, Any]:
