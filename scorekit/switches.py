@@ -9,12 +9,14 @@ from scorekit.errors import Unreachable, UsageError
 from scorekit.quality.switch import Position, SwitchState
 from scorekit.recording import switch_finding
 from scorekit.state.ledger import Ledger
+from scorekit.state.place import find, is_bucket
 from scorekit.state.rows import Change
 from scorekit.store.references import parse
 from scorekit.store.versions import Store
 
 if TYPE_CHECKING:
     from scorekit.alerts.settings import AlertSettings
+    from scorekit.policy import Policy
     from scorekit.state.database import Cursor
     from scorekit.state.history import History
     from scorekit.state.ledger import Recorded
@@ -157,6 +159,22 @@ def _move(
         else:
             ledger.reset(name, who, reason, half_open=position == "half_open", tell=telling.tell)
         return replace(_status(ledger, name), untold=telling.send())
+
+
+def note_of_reach(policy: Policy, store: str | None = None) -> str | None:
+    """What is to be said where a switch that is declared does not reach all who score.
+
+    A bucket is scored from by several machines; a file on one of them is no switch of the others.
+    """
+    if not policy.switch.declared or not is_bucket(store):
+        return None
+    database = find(store)
+    if not database.embedded:
+        return None
+    return (
+        f"the kill switch is for this machine only: its state is in {database.shown}; "
+        "SCOREKIT_DATABASE_URL names a database for all of them"
+    )
 
 
 class SwitchAlerts:

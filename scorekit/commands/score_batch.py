@@ -83,7 +83,7 @@ def score_batch(
     row, in the same order. A row that cannot be scored has no score and is explained in
     the errors file.
     """
-    from scorekit import batch, render_batch
+    from scorekit import batch, render_batch, switches
     from scorekit.terminal import terminal
 
     options = batch.JobOptions(
@@ -97,8 +97,12 @@ def score_batch(
         force=force,
         run_id=run_id or "",
     )
+    settings = policy_of(ctx, policy)
+    reach = switches.note_of_reach(settings, store)
     try:
         with terminal.progress() as progress:
+            if reach is not None:
+                progress.note(reach)
             result = batch.score_files(
                 inputs,
                 output,
@@ -108,7 +112,7 @@ def score_batch(
                 input_format=input_format,
                 output_format=output_format,
                 options=options,
-                policy=policy_of(ctx, policy),
+                policy=settings,
                 on_quality_fail=on_quality_fail,
                 dry_run=dry_run,
                 allow_mismatch=allow_mismatch,

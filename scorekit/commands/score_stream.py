@@ -85,7 +85,7 @@ def score_stream(
     `cat rows.jsonl | scorekit score-stream > scores.jsonl`: one line out for each line in,
     in order. A line that cannot be scored is answered by what is wrong with it.
     """
-    from scorekit import render_stream, stream
+    from scorekit import render_stream, stream, switches
 
     options = stream.StreamOptions(
         on_error=on_error or ("dead-letter" if dead_letter else "emit"),
@@ -100,17 +100,21 @@ def score_stream(
     if dead_letter and options.on_error != "dead-letter":
         raise UsageError("--dead-letter goes with --on-error dead-letter", hint="leave one of them out")
     places = stream.Places(source, sink, dead_letter, log_file, metrics_file)
+    settings, listener = policy_of(ctx, policy), render_stream.notes()
+    reach = switches.note_of_reach(settings, store)
+    if reach is not None:
+        listener.note(reach)
     try:
         result = stream.score_stream(
             places,
             model=model,
             store=store,
             options=options,
-            policy=policy_of(ctx, policy),
+            policy=settings,
             on_quality_fail=on_quality_fail,
             follow=follow,
             allow_mismatch=allow_mismatch,
-            progress=render_stream.notes(),
+            progress=listener,
             waiting=lambda: render_stream.say_waiting(places),
         )
     except ScorekitError as refusal:

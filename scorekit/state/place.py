@@ -35,6 +35,18 @@ def find(store_uri: str | None = None, url: str | None = None) -> Database:
     return _by_url(url) if url else _beside(store_uri or _default_store())
 
 
+def is_bucket(store_uri: str | None = None) -> bool:
+    """Whether a store is a bucket, which several machines may share.
+
+    Parameters
+    ----------
+    store_uri : str, optional
+        By default ``SCOREKIT_STORE``, else ``models``.
+    """
+    scheme, separator, _ = (store_uri or _default_store()).partition("://")
+    return bool(separator) and scheme != "file"
+
+
 def _by_url(url: str) -> Database:
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and rest.startswith("/") and rest[1:]:
@@ -57,8 +69,8 @@ def _default_store() -> str:
 
 def _beside(store_uri: str) -> Sqlite:
     """In a local store, hidden from its listing; for a bucket, in the user's own folder for state."""
-    scheme, separator, rest = store_uri.partition("://")
-    if not separator or scheme == "file":
+    _, separator, rest = store_uri.partition("://")
+    if not is_bucket(store_uri):
         return Sqlite(Path(rest if separator else store_uri) / FOLDER / FILE)
     mark = hashlib.sha256(store_uri.rstrip("/").encode()).hexdigest()[:16]
     return Sqlite(_home() / "scorekit" / mark / FILE, parents=True)

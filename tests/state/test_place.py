@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from scorekit.cli import run
 from scorekit.errors import UsageError
+from scorekit.policy import Policy
+from scorekit.quality.switch import SwitchRules
 from scorekit.state import place
 from scorekit.state.ledger import Ledger
 from scorekit.store.versions import Store
+from scorekit.switches import note_of_reach
 
 
 def test_beside_a_local_store_and_hidden_from_it(tmp_path: Path) -> None:
@@ -110,3 +114,39 @@ except UsageError as error:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "pip install 'scorekit[db]'" in done.stdout
     assert "s3cret" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("store", "url", "rules", "said"),
+    [
+        ("s3://bucket/models", "", SwitchRules(windows=2), True),
+        ("s3://bucket/models", "", SwitchRules(), False),
+        ("s3://bucket/models", "postgresql://db.example.com/state", SwitchRules(windows=2), False),
+        ("models", "", SwitchRules(windows=2), False),
+    ],
+)
+def test_a_switch_of_one_machine_says_so(
+    monkeypatch: pytest.MonkeyPatch, store: str, url: str, rules: SwitchRules, said: bool
+) -> None:
+    monkeypatch.delenv("SCOREKIT_DATABASE_URL_FILE", raising=False)
+    monkeypatch.setenv("SCOREKIT_DATABASE_URL", url)
+    monkeypatch.setenv("SCOREKIT_STORE", store)
+    note = note_of_reach(Policy(switch=rules))
+    assert (note is not None and "for this machine only" in note) == said
+    assert note_of_reach(Policy(switch=rules), store) == note
+
+
+@pytest.mark.parametrize(
+    "command", [("score", "no-such-file.parquet"), ("score-stream", "--source", "no-such.jsonl")]
+)
+def test_who_scores_from_a_bucket_is_told_so(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SCOREKIT_STORE", "s3://bucket/models")
+    (tmp_path / "scorekit.toml").write_text("[switch]\nwindows = 2\n")
+    assert run([*command]) != 0
+    assert "the kill switch is for this machine only" in capsys.readouterr().err
