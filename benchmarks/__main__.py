@@ -11,7 +11,7 @@ import io
 import re
 import sys
 
-from benchmarks import alarms, batch, limit, quality, row, start, switch, training
+from benchmarks import alarms, batch, limit, quality, row, start, stream, switch, training
 from benchmarks.measure import HERE, machine
 
 TABLES = {
@@ -22,6 +22,7 @@ TABLES = {
     "limit": limit.main,
     "quality": quality.main,
     "switch": switch.main,
+    "stream": stream.main,
     "alarms": alarms.main,
 }
 """Part of the README to what prints it."""
