@@ -7,7 +7,6 @@ caller works, and waits for each message's confirmation before it sends the next
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -28,9 +27,6 @@ _HEARTBEAT = 20
 """Seconds; a connection on which nothing comes for twice as long is lost."""
 _TIMEOUT = 10.0
 """Seconds in which a server answers."""
-
-# what it would say on standard error is said by what is raised
-logging.getLogger("pika").addHandler(logging.NullHandler())
 
 QUORUM = {"x-queue-type": "quorum"}
 

@@ -210,20 +210,13 @@ class RedisSource:
         return self._claim(usual[:most], idle)
 
     def _claim(self, numbers: Sequence[bytes], idle: int) -> list[Message]:
+        """Those that nobody else has claimed meanwhile; what was cut off the stream is forgotten by this."""
         if not numbers:
             return []
         found = self._client.xclaim(
             self._stream.name, self._reading.group, self._consumer, idle, list(numbers)
         )
-        entries = [entry for entry in found if entry[0] is not None and entry[1] is not None]
-        self._forget_deleted(set(numbers) - {number for number, _ in entries})
-        return self._messages(entries)
-
-    def _forget_deleted(self, numbers: set[bytes]) -> None:
-        """What was cut off the stream can never be answered; what another claimed is his."""
-        for number in numbers:
-            if not self._client.xrange(self._stream.name, number, number, 1):
-                self._client.xack(self._stream.name, self._reading.group, number)
+        return self._messages(found)
 
     def _bury(self, number: bytes, deliveries: int, idle: int) -> None:
         for message in self._claim([number], idle):

@@ -83,7 +83,9 @@ def test_properties_go_with_a_message_and_what_tells_of_its_way_does_not(broker:
     take(source, 1)
     source.close()
     source = source_of(broker)
-    answer(sink, source, take(source, 1))
+    (message,) = take(source, 1)
+    assert [name for name, _ in message.headers] == ["n", "raw", "amqp.correlation_id", "amqp.reply_to"]
+    answer(sink, source, [message])
     _, found, _ = broker.channel.basic_get(broker.scores, auto_ack=True)
     assert (found.correlation_id, found.reply_to, found.delivery_mode) == ("c1", "there", 2)
     assert {name: value for name, value in found.headers.items() if name != "x-delivery-count"} == {

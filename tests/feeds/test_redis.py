@@ -183,10 +183,15 @@ def test_names_that_no_process_will_have_again_leave_the_group(broker: RedisPlac
         source.close()
     names = [each["name"] for each in broker.client.xinfo_consumers(broker.rows, "g")]
     assert names in ([], [b"stays"])
+    broker.publish([b"a"])
+    losing = source_of(broker)
+    losing.acknowledge(take(losing, 1))
     broker.publish(numbers(3))
-    holding = source_of(broker)
-    take(holding, 3)
-    holding.close()
+    (name,) = [
+        n for each in broker.client.xinfo_consumers(broker.rows, "g") if (n := each["name"]) != b"stays"
+    ]
+    broker.client.xreadgroup("g", name, {broker.rows: ">"})  # a reply that never came
+    losing.close()
     assert broker.client.xpending(broker.rows, "g")["pending"] == 3
 
 

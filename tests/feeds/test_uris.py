@@ -44,6 +44,7 @@ def test_a_file_is_no_address(uri: str) -> None:
         ("rediss://host/rows?tls-key=/dev/null", "without its tls-cert"),
         ("redis://host/rows?retry-seconds=soon", "retry-seconds takes a number"),
         ("redis://host/rows?retry-seconds=nan", "retry-seconds takes a number"),
+        ("redis://host/rows?retry-seconds=inf", "retry-seconds takes a number"),
         ("redis://host/rows?retry-seconds=-1", "of at least 0, not -1"),
         ("redis://host/rows?db=1.5", "db takes a whole number"),
     ],
