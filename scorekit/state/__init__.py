@@ -21,7 +21,8 @@ scoring a small file::
 ``outcome`` is a ``quality.switch.WindowOutcome``, made of the ``PoorRows`` that were fed chunk
 by chunk; the bin counts that are kept are those in ``verdict``. ``begin`` of a run that was
 begun before gives the same run, and its rows, known by the digest of their input, count once
-for the switch. A state that cannot be read is ``errors.Unreachable``, and means that nothing may be published.
+for the switch. A state that cannot be read is ``errors.Unreachable``, and means that nothing
+may be published.
 
 What is not in a hurry uses SQLAlchemy: ``history`` reads windows, runs and changes for a
 report and prunes old ones, ``migrate`` upgrades, ``models`` has the tables.
