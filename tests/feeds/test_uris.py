@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,23 @@ def test_tls_trusts_what_the_address_says(tmp_path: Path) -> None:
     context = tls_context(parse(f"amqps://host/q?tls-ca={ca}&tls-cert={ca}&tls-key={key}"))
     assert [dict(each["subject"][0])["commonName"] for each in context.get_ca_certs()] == ["test"]
     assert context.check_hostname
+
+
+def test_an_address_is_read_without_any_client() -> None:
+    program = (
+        "import sys; from scorekit.feeds.uris import parse; parse('redis://host/rows'); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"redis", "pika", "confluent_kafka", "nats", "ssl"} & set(done.stdout.split())
+
+
+def test_a_client_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['redis'] = None\n"
+        "from scorekit.errors import UsageError; from scorekit.feeds.uris import connect\n"
+        "try: connect('redis://host/rows')\n"
+        "except UsageError as error: print(error, '|', error.hint)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "needs redis, which is not installed" in done.stdout
+    assert "scorekit[stream]" in done.stdout
