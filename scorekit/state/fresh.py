@@ -62,4 +62,3 @@ def make(database: Sqlite) -> None:
                 connection.execute(statement)
             connection.execute(f"INSERT INTO {TABLE} (version_num) VALUES (?)", (HEAD,))  # noqa: S608
             connection.execute("COMMIT")
-        database.remember()

@@ -113,6 +113,15 @@ def test_alerts_of_a_model_go_where_its_own_settings_say(ledger: Ledger) -> None
             assert [body["model"] for _, _, body in seen.requests] == [model]
 
 
+def test_who_shares_a_channel_sends_alerts_of_its_own_model(ledger: Ledger) -> None:
+    with receiver() as seen:
+        told = Outbox(ledger, settings(seen.url))
+        told.write("bank", [BAD])
+        told.write("other", [BAD])
+        assert told.send("other").sent == 1
+        assert [body["model"] for _, _, body in seen.requests] == ["other"]
+
+
 def test_an_alert_is_not_sent_to_an_address_it_was_not_for(ledger: Ledger) -> None:
     with receiver() as before, receiver() as now:
         Outbox(ledger, settings(f"{before.url}/SECRET")).write("bank", [BAD])
