@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from concurrent.futures import Future
 
@@ -40,8 +42,14 @@ class Keys:
         return self._key({**self._options.decisive(), **self._gate.decisive()})
 
     def counting(self) -> str:
-        """Digest of what decides how the rows are counted, however they are written."""
-        return self._key(self._gate.decisive())
+        """Digest of which rows are counted, whoever scores them, and whatever is written of them.
+
+        Two files of the same content are two files.
+        """
+        rows = [
+            [source.name, content] for source, content in zip(self._job.sources, self.inputs(), strict=True)
+        ]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
     def _key(self, decisive: Mapping[str, object]) -> str:
         return run_key(self._job, self._gate.model, decisive, self.inputs())

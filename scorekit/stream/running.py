@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from scorekit.errors import ScorekitError, UsageError
-from scorekit.feeds.pipe import STANDARD, LineGrave, LineSource, open_sink, open_source
+from scorekit.feeds import DeadLetters, Source
+from scorekit.feeds.pipe import STANDARD, LineGrave, open_sink, open_source
 from scorekit.gate import Gate
 from scorekit.model import Model, open_model
 from scorekit.policy import Policy
@@ -19,6 +20,7 @@ from scorekit.quality.verdict import OnFail
 from scorekit.state.ledger import Ledger
 from scorekit.store.references import Ref, parse
 from scorekit.store.versions import Store
+from scorekit.stream.connecting import Ends, is_broker, shown
 from scorekit.stream.engine import Stream
 from scorekit.stream.following import Following
 from scorekit.stream.journal import Journal
@@ -36,7 +38,7 @@ class Places:
     Attributes
     ----------
     source, sink : str
-        A file, or ``-``.
+        A file, ``-``, or the address of a broker.
     dead_letter, log_file, metrics_file : str or None
     """
 
@@ -132,8 +134,10 @@ class _Maker:
         self._on_fail = on_fail
         self._allow_mismatch = allow_mismatch
         self._ledger = stack.enter_context(Ledger.open(store.uri))
-        self._source = open_source(places.source)
-        stack.callback(self._source.close)
+        self._lines = None if is_broker(places.source) else open_source(places.source)
+        if self._lines is not None:
+            stack.callback(self._lines.close)
+        self._progress = progress
         self._journal = Journal(places.log_file, progress)
         stack.callback(self._journal.close)
         self._stopping = Stopping()
@@ -144,7 +148,7 @@ class _Maker:
         return Road.make(model, self._policy, self._options, self._gate)
 
     def _gate(self, model: Model, policy: Policy) -> Gate:
-        place = self._places.sink
+        place = shown(self._places.sink)
         return Gate(model, policy, on_fail=self._on_fail, ledger=self._ledger, kind="stream", output=place)
 
     def _warm_road(self, ref: Ref) -> Road:
@@ -154,17 +158,18 @@ class _Maker:
 
     def stream(self, road: Road, ref: Ref, resolve: Callable[[], Ref] | None) -> Stream:
         """All of it."""
-        sink = open_sink(self._places.sink)
+        ends = Ends(self._stack.enter_context(self._stopping), self._progress)
+        sink = ends.sink(self._places.sink)
         self._stack.callback(sink.close)
-        grave = self._grave(self._source)
+        grave = self._grave(ends)
+        source = self._from(ends, grave)
         following = Following(ref, resolve, self._warm_road) if resolve is not None else None
         if following is not None:
             self._stack.callback(following.close)
-        self._source.wake_by(self._stack.enter_context(self._stopping).wake)
         metrics = MetricsFile(self._places.metrics_file) if self._places.metrics_file else None
         return Stream(
             road,
-            self._source,
+            source,
             sink,
             self._options,
             self._journal,
@@ -183,7 +188,19 @@ class _Maker:
         self._stack.callback(telling.close)
         return telling
 
-    def _grave(self, source: LineSource) -> LineGrave | None:
+    def _from(self, ends: Ends, grave: DeadLetters | None) -> Source:
+        """Where what is scored comes from."""
+        if self._lines is None:
+            source = ends.source(self._places.source, self._options.batch_size, grave)
+            self._stack.callback(source.close)
+            return source
+        self._lines.wake_by(self._stopping.wake)
+        if isinstance(grave, LineGrave):
+            self._lines.overflow = grave.overflow
+        return self._lines
+
+    def _grave(self, ends: Ends) -> DeadLetters | None:
+        """Where what cannot be answered is put aside."""
         place = self._places.dead_letter
         if self._options.on_error != "dead-letter":
             return None
@@ -192,9 +209,13 @@ class _Maker:
                 "lines without a score are to be put aside, and --dead-letter does not say where",
                 hint="name a file with --dead-letter",
             )
-        grave = LineGrave(open_sink(place))
+        if is_broker(place) != is_broker(self._places.source):
+            raise UsageError(
+                f"{shown(place)} cannot keep what comes from {shown(self._places.source)}",
+                hint="put lines aside in a file, and messages with a broker",
+            )
+        grave = ends.dead_letters(place) if is_broker(place) else LineGrave(open_sink(place))
         self._stack.callback(grave.close)
-        source.overflow = grave.overflow
         return grave
 
     def result(self, stream: Stream) -> StreamResult:

@@ -187,8 +187,8 @@ def killed_at(night: Night, module: str, name: str, *args: object, after: bool =
     [
         ("job", "Gate.decide", False),  # between scoring and the record
         ("job", "Gate.decide", True),  # between the record and the output
-        ("job", "join_parts", False),
-        ("job", "join_parts", True),  # the output is there
+        ("publishing", "join_parts", False),
+        ("publishing", "join_parts", True),  # the output is there
     ],
 )
 @pytest.mark.parametrize("policy", ["", FALLBACK])
@@ -218,7 +218,7 @@ def test_killed_while_the_fallback_answers_the_model_is_not_mixed_in(night: Nigh
 
 
 def test_a_run_of_other_rows_is_another_run(night: Night) -> None:
-    killed_at(night, "job", "join_parts", "score", "drifted.parquet", "-o", "out.parquet")
+    killed_at(night, "publishing", "join_parts", "score", "drifted.parquet", "-o", "out.parquet")
     assert night.score(data="calm.parquet").code == 0
     assert night.counted() == (DRIFTED + CALM, DRIFTED)
 

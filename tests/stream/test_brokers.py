@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -141,3 +143,35 @@ def test_while_the_switch_is_open_nothing_is_taken_and_everything_is_answered_af
         assert bank.run("switch", "reset", "-m", "bank", *why).returncode == 0
     run(bank, broker, until=300)
     assert [json.loads(each.value)["id"] for each in broker.published(300)] == list(range(300))
+
+
+def test_the_command_answers_messages_until_it_is_told_to_stop(bank: Bank, broker: Place) -> None:
+    broker.publish(rows_of(bank, 300))
+    command = [sys.executable, "-m", "scorekit", "score-stream", "--store", str(bank.store), "-m", "bank"]
+    places = ["--source", broker.source_uri(), "--sink", broker.sink_uri(), "--id-column", "id"]
+    with subprocess.Popen([*command, *places], stderr=subprocess.PIPE, text=True) as process:
+        found = broker.published(300, within=60)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 143, said
+    assert "Traceback" not in said
+    assert sorted(json.loads(answer.value)["id"] for answer in found) == list(range(300))
+
+
+def test_an_end_that_is_no_address_is_refused(bank: Bank) -> None:
+    done = bank.run(
+        "score-stream", "--source", "redis://me:secret@localhost", "-m", "bank", stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 2, done.stderr
+    assert "secret" not in done.stderr
+    mixed = (
+        "--source",
+        "redis://localhost/rows?group=g",
+        "--dead-letter",
+        "bad.jsonl",
+        "--on-error",
+        "dead-letter",
+    )
+    done = bank.run("score-stream", *mixed, "-m", "bank", stdin=subprocess.DEVNULL)
+    assert done.returncode == 2
+    assert "put lines aside in a file" in done.stderr
