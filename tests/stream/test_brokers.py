@@ -146,13 +146,18 @@ def test_while_the_switch_is_open_nothing_is_taken_and_everything_is_answered_af
 
 
 def test_the_command_answers_messages_until_it_is_told_to_stop(bank: Bank, broker: Place) -> None:
+    if isinstance(broker, RabbitPlace):
+        broker.declare(broker.scores)  # it is read before the first answer is there
     broker.publish(rows_of(bank, 300))
     command = [sys.executable, "-m", "scorekit", "score-stream", "--store", str(bank.store), "-m", "bank"]
     places = ["--source", broker.source_uri(), "--sink", broker.sink_uri(), "--id-column", "id"]
     with subprocess.Popen([*command, *places], stderr=subprocess.PIPE, text=True) as process:
-        found = broker.published(300, within=60)
-        process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=60)[1]
+        try:
+            found = broker.published(300, within=60)
+            process.send_signal(signal.SIGTERM)
+            said = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
     assert process.returncode == 143, said
     assert "Traceback" not in said
     assert sorted(json.loads(answer.value)["id"] for answer in found) == list(range(300))
