@@ -228,8 +228,11 @@ def test_policies_are_left_to_those_who_read_them(
     tables = "".join(f"[{name}]\nanything = 1\nstore = 5\n" for name in sorted(config.RESERVED_TABLES))
     (tmp_path / "scorekit.toml").write_text(tables)
     (tmp_path / "models").mkdir()
-    assert run(["doctor", "--json"]) == 0
-    assert store_of(capsys) == "models (default)"
+    assert run(["models", "list", "--json"]) == 0
+    # who reads a policy refuses what is none, with its line
+    capsys.readouterr()
+    assert run(["doctor", "--json"]) == 7
+    assert "no such setting: " in capsys.readouterr().out
 
 
 def test_the_table_of_options_is_that_of_the_commands() -> None:
