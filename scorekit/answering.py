@@ -27,7 +27,7 @@ class _Version:
     batch: Rows
     columns: tuple[str, ...]
 
-    def answer(self, numeric: Values, codes: Codes, rows: NDArray[np.int64]) -> Values:  # noqa: ARG002
+    def answer(self, numeric: Values, codes: Codes, rows: NDArray[np.int64]) -> Values:  # noqa: ARG002 - it reads the batch instead
         """Its scores; NaN where it rejects a row."""
         scores: Values = self.scorer.score(self.batch).values[rows]
         return scores

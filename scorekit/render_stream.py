@@ -87,7 +87,7 @@ def _error_lines(tally: Tally) -> list[str]:
 def _window_lines(tally: Tally) -> list[str]:
     lines = []
     if tally.windows:
-        states = sorted(tally.windows, key=lambda state: SEVERITY.get(state, 0))  # type: ignore[call-overload]
+        states = sorted(tally.windows, key=lambda state: SEVERITY.get(state, 0))  # type: ignore[call-overload]  # keyed by any text
         shown = ", ".join(f"{tally.windows[state]:,} {coloured(state)}" for state in states)
         failed = f"; [bold red]{tally.failed_windows:,} failed[/]" if tally.failed_windows else ""
         lines.append(f"  windows   {shown}{failed}")

@@ -33,7 +33,7 @@ class KafkaBroker:
         if not address.path or "/" in address.path:
             address.refuse("names no topic")
 
-    def source(self, batch_size: int, grave: DeadLetters | None) -> KafkaSource:  # noqa: ARG002
+    def source(self, batch_size: int, grave: DeadLetters | None) -> KafkaSource:  # noqa: ARG002 - the protocol gives it
         """Messages of the topic; a broker does not count how often it delivered one."""
         return KafkaSource(self._address, self._patience)
 

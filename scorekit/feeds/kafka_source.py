@@ -235,7 +235,7 @@ def _ends(messages: Sequence[Message]) -> dict[int, int]:
 
 def _place(record: Record) -> tuple[int, int]:
     """Partition and offset, which everything has that was received."""
-    return record.partition(), record.offset()  # type: ignore[return-value]
+    return record.partition(), record.offset()  # type: ignore[return-value]  # a record has both
 
 
 def _headers(record: Record) -> tuple[tuple[str, bytes], ...]:

@@ -35,7 +35,7 @@ class NatsBroker:
         self._address = address
         self._patience = patience
 
-    def source(self, batch_size: int, grave: DeadLetters | None) -> NatsSource:  # noqa: ARG002
+    def source(self, batch_size: int, grave: DeadLetters | None) -> NatsSource:  # noqa: ARG002 - the protocol gives it
         """Messages of a stream, for a consumer."""
         address = self._address
         stream, _, consumer = address.path.partition(".")

@@ -229,7 +229,7 @@ class LineSink:
         self._descriptor = descriptor
         _widen(descriptor)
 
-    def send(self, values: Sequence[bytes], messages: Sequence[Message]) -> None:  # noqa: ARG002
+    def send(self, values: Sequence[bytes], messages: Sequence[Message]) -> None:  # noqa: ARG002 - the protocol gives it
         """Write a line for each answer.
 
         Raises
@@ -273,7 +273,7 @@ class LineGrave:
         self.name = sink.name
         self._sink = sink
 
-    def bury(self, message: Message, code: str, said: str) -> None:  # noqa: ARG002
+    def bury(self, message: Message, code: str, said: str) -> None:  # noqa: ARG002 - the protocol gives it
         """Write the line; of one too long to be held ``overflow`` has heard already."""
         if message.value or not message.too_long:
             self._sink.write(message.value + b"\n")
@@ -321,7 +321,7 @@ def open_sink(place: str) -> LineSink:
             raise UsageError("<stdout>: closed, so nothing can be written to it", code="bad_output")
         return LineSink(1, "<stdout>")
     # whoever may read a named pipe, too, never hears that its reader has gone
-    access = os.O_RDWR if not os.path.exists(place) or os.path.isfile(place) else os.O_WRONLY  # noqa: PTH110, PTH113
+    access = os.O_RDWR if not os.path.exists(place) or os.path.isfile(place) else os.O_WRONLY  # noqa: PTH110, PTH113 - beside os.open
     try:
         descriptor = os.open(place, access | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:

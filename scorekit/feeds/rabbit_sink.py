@@ -147,7 +147,7 @@ class RabbitSink:
         for start in range(0, len(outgoing), _TOGETHER):
             left = list(outgoing[start : start + _TOGETHER])
             while left:
-                left = self._patience.keep_trying(self.name, lambda left=left: self._send(left))  # type: ignore[misc]
+                left = self._patience.keep_trying(self.name, lambda left=left: self._send(left))  # type: ignore[misc]  # bound now
                 if left:
                     time.sleep(FIRST)
 

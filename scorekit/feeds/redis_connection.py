@@ -67,7 +67,7 @@ class Stream(NamedTuple):
         cut = () if self.maxlen is None else (b"MAXLEN", b"~", str(self.maxlen).encode())
         for start in range(0, len(entries), TOGETHER):
             some = entries[start : start + TOGETHER]
-            self.asking(lambda some=some: self._add(some, cut))  # type: ignore[misc]
+            self.asking(lambda some=some: self._add(some, cut))  # type: ignore[misc]  # bound now
 
     def _add(self, entries: Sequence[Sequence[bytes]], cut: tuple[bytes, ...]) -> None:
         with self.client.pipeline(transaction=True) as together:

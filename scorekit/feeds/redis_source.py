@@ -237,7 +237,7 @@ class RedisSource:
         for start in range(0, len(numbers), TOGETHER):
             some = numbers[start : start + TOGETHER]
             self._stream.asking(
-                lambda some=some: self._client.xack(self._stream.name, self._reading.group, *some)  # type: ignore[misc]
+                lambda some=some: self._client.xack(self._stream.name, self._reading.group, *some)  # type: ignore[misc]  # bound now
             )
         for number in numbers:
             self._held.pop(number, None)

@@ -49,7 +49,7 @@ class RedisBroker:
         self._address = address
         self._patience = patience
 
-    def source(self, batch_size: int, grave: DeadLetters | None) -> RedisSource:  # noqa: ARG002
+    def source(self, batch_size: int, grave: DeadLetters | None) -> RedisSource:  # noqa: ARG002 - the protocol gives it
         """Entries of the stream, for a consumer group."""
         address = self._address
         group = address.options.get("group") or address.refuse("names no group")

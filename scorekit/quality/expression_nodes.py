@@ -48,7 +48,7 @@ class Constant:
 
     number: float
 
-    def values(self, rows: Rows) -> Values:  # noqa: ARG002
+    def values(self, rows: Rows) -> Values:  # noqa: ARG002 - the same for every row
         """The same for every row."""
         return np.float64(self.number)
 

@@ -83,7 +83,7 @@ def tokens(text: str) -> list[Token]:
 
 
 def _token(match: re.Match[str]) -> Token:
-    kind: TokenKind = match.lastgroup  # type: ignore[assignment]
+    kind: TokenKind = match.lastgroup  # type: ignore[assignment]  # one of the names in the pattern
     value = match.group()
     if kind in ("text", "quoted"):
         mark = value[0]

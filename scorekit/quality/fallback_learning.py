@@ -134,15 +134,15 @@ def _learned(rung: RungSettings, number: int, rows: TrainingRows) -> Rung:
     return LEARNERS[rung.kind](rung, _Place(number, rung), rows)
 
 
-def _version(rung: RungSettings, place: _Place, rows: TrainingRows) -> Rung:  # noqa: ARG001
+def _version(rung: RungSettings, place: _Place, rows: TrainingRows) -> Rung:  # noqa: ARG001 - rungs are learned by one signature
     return VersionRung(version=rung.version or "")
 
 
-def _null(rung: RungSettings, place: _Place, rows: TrainingRows) -> Rung:  # noqa: ARG001
+def _null(rung: RungSettings, place: _Place, rows: TrainingRows) -> Rung:  # noqa: ARG001 - rungs are learned by one signature
     return NullRung()
 
 
-def _mean(rung: RungSettings, place: _Place, rows: TrainingRows) -> Rung:  # noqa: ARG001
+def _mean(rung: RungSettings, place: _Place, rows: TrainingRows) -> Rung:  # noqa: ARG001 - rungs are learned by one signature
     scored = np.isfinite(rows.scores).all(axis=1)
     if not scored.any():
         raise place.error("no training row has a score, so there is no mean")

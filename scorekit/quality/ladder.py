@@ -46,7 +46,7 @@ class Silent:
 
     columns: tuple[str, ...] = ()
 
-    def answer(self, numeric: Values, codes: Codes, rows: RowNumbers) -> Values:  # noqa: ARG002
+    def answer(self, numeric: Values, codes: Codes, rows: RowNumbers) -> Values:  # noqa: ARG002 - the same for every row
         """NaN."""
         return np.full((len(rows), 1), math.nan)
 
@@ -58,7 +58,7 @@ class Constant:
     values: tuple[float, ...]
     columns: tuple[str, ...] = ()
 
-    def answer(self, numeric: Values, codes: Codes, rows: RowNumbers) -> Values:  # noqa: ARG002
+    def answer(self, numeric: Values, codes: Codes, rows: RowNumbers) -> Values:  # noqa: ARG002 - the same for every row
         """The values."""
         return np.tile(np.array(self.values), (len(rows), 1))
 

@@ -60,5 +60,5 @@ def make(database: Sqlite) -> None:
             connection.execute(database.begin(writes=True))
             for statement in STATEMENTS:
                 connection.execute(statement)
-            connection.execute(f"INSERT INTO {TABLE} (version_num) VALUES (?)", (HEAD,))  # noqa: S608
+            connection.execute(f"INSERT INTO {TABLE} (version_num) VALUES (?)", (HEAD,))  # noqa: S608 - a constant
             connection.execute("COMMIT")

@@ -221,7 +221,7 @@ def _moment(value: object) -> datetime:
 def _state(row: Sequence[object]) -> AlertState:
     model, check, column, status, severity, since, last_sent = row
     named = (str(model), str(check), str(column))
-    return AlertState(*named, status, severity, _moment(since), _moment(last_sent))  # type: ignore[arg-type]
+    return AlertState(*named, status, severity, _moment(since), _moment(last_sent))  # type: ignore[arg-type]  # written by us
 
 
 def _state_row(state: AlertState) -> dict[str, object]:
@@ -258,7 +258,7 @@ def _delivery(row: Sequence[object]) -> Delivery:
         str(check),
         str(column),
         severity,  # type: ignore[arg-type]  # written by us
-        status,  # type: ignore[arg-type]
+        status,  # type: ignore[arg-type]  # written by us
         str(summary),
         json.loads(str(details)),
         _moment(created),

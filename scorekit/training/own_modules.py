@@ -149,7 +149,7 @@ class Recorded(MetaPathFinder, Loader):
         self,
         fullname: str,
         path: object = None,  # noqa: ARG002 - as importlib calls it
-        target: object = None,  # noqa: ARG002
+        target: object = None,  # noqa: ARG002 - a finder's signature
     ) -> ModuleSpec | None:
         """How to import a module, if its text is here."""
         if fullname not in self._modules:
@@ -182,7 +182,7 @@ class _Refusing(MetaPathFinder):
         self,
         fullname: str,
         path: object = None,  # noqa: ARG002 - as importlib calls it
-        target: object = None,  # noqa: ARG002
+        target: object = None,  # noqa: ARG002 - a finder's signature
     ) -> ModuleSpec | None:
         if find(fullname) is None:
             return None

@@ -108,7 +108,7 @@ def make_night(
 ) -> Night:
     store = folder / "models"
     shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
-    work = folder / "work"
+    work = folder / "tonight"
     work.mkdir()
     numbered(bank.new.slice(8000, DRIFTED), work / "drifted.parquet")
     trained = pq.read_table(bank.store.parent / "bank.parquet").drop_columns(["y"])

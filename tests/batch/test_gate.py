@@ -404,12 +404,12 @@ def test_a_folder_stops_at_the_first_file_that_is_withheld(night: Night) -> None
     }
 
 
-@pytest.mark.parametrize("folder", ["./", "../work/"])
+@pytest.mark.parametrize("folder", ["./", "../tonight/"])
 def test_the_quarantine_of_this_very_folder_lies_beside_it(folder: str, night: Night) -> None:
     write(pq.read_table("drifted.parquet"), night.folder.parent / "in.parquet")
     done = night.score("--on-quality-fail", "fail", data=night.folder.parent / "in.parquet", output=folder)
     assert done.code == 5
-    assert (night.folder.parent / "work.quarantine" / "in.parquet").exists()
+    assert (night.folder.parent / "tonight.quarantine" / "in.parquet").exists()
 
 
 def test_an_object_that_is_withheld_lies_beside_its_target(night: Night, bucket: str, tmp_path: Path) -> None:
