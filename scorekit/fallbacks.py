@@ -12,7 +12,7 @@ from scorekit.policy import Policy
 
 if TYPE_CHECKING:
     from scorekit.answering import Answering
-    from scorekit.quality.baseline import Baseline
+    from scorekit.quality.baseline import Baseline, Bins
     from scorekit.quality.fallback import Fallback, FallbackSettings, Rung, RungSettings
     from scorekit.scoring import Scorer
 
@@ -84,7 +84,6 @@ def _learned(model: Model, asked: RungSettings) -> Rung:
 
 def _mean(model: Model, baseline: Baseline) -> Rung:
     """The mean score, which needs no learning."""
-    from scorekit.quality.baseline import numeric_bins
     from scorekit.quality.fallback import MeanRung, Validation
 
     means = tuple(bins.mean for bins in baseline.scores if bins.mean is not None)
@@ -97,8 +96,16 @@ def _mean(model: Model, baseline: Baseline) -> Rung:
     rows = baseline.rows
     exact = Validation(rows=rows, mean=means, model_mean=means, tolerance=(0.0,) * len(means))
     names = [bins.name for bins in baseline.scores]
-    answers = tuple(numeric_bins(name, np.full(rows, mean)) for name, mean in zip(names, means, strict=True))
+    answers = tuple(_constant(name, mean, rows) for name, mean in zip(names, means, strict=True))
     return MeanRung(values=means, validation=exact, answers=answers)
+
+
+def _constant(name: str, value: float, rows: int) -> Bins:
+    """Bins of a column that has one value in all rows."""
+    from scorekit.quality.baseline import numeric_bins
+
+    one = numeric_bins(name, np.array([value]))
+    return one.model_copy(update={"counts": tuple(rows * count for count in one.counts)})
 
 
 def _other(model: Model, reference: str) -> Scorer:

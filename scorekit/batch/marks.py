@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
+from scorekit.tables.parts import identity
+
 ATTRIBUTE = "user.scorekit.run_key"
 
 
@@ -16,14 +18,15 @@ def mark(target: str, key: str) -> None:
     """Keep beside a local file by which run it was made."""
     if "://" not in target and hasattr(os, "setxattr"):
         with suppress(OSError):
-            os.setxattr(target, ATTRIBUTE, key.encode())
+            os.setxattr(target, ATTRIBUTE, f"{key} {identity(target)}".encode())
 
 
 def mark_of(target: str) -> str | None:
-    """By which run a local file was made, as far as it says so."""
+    """By which run a local file was made, as far as it says so and is as it was left."""
     if "://" in target or not hasattr(os, "getxattr"):
         return None
     try:
-        return os.getxattr(target, ATTRIBUTE).decode()
+        key, _, left = os.getxattr(target, ATTRIBUTE).decode().partition(" ")
     except OSError:
         return None
+    return key if left == identity(target) else None

@@ -15,15 +15,18 @@ def score_stream(
     *,
     model: ModelOption = None,
     source: Annotated[
-        str, typer.Option("--source", metavar="FILE", help="Where lines come from: - or a file.")
+        str,
+        typer.Option(
+            "--source", metavar="PLACE", help="Where lines come from: -, a file, or a broker's address."
+        ),
     ] = "-",
     sink: Annotated[
         str,
-        typer.Option("--sink", metavar="FILE", help="Where answers go: - or a file, written on at its end."),
+        typer.Option("--sink", metavar="PLACE", help="Where answers go: -, a file, or a broker's address."),
     ] = "-",
     dead_letter: Annotated[
         str | None,
-        typer.Option("--dead-letter", metavar="FILE", help="Where lines without a score go, as they came."),
+        typer.Option("--dead-letter", metavar="PLACE", help="Where lines without a score go, as they came."),
     ] = None,
     on_error: Annotated[
         Literal["emit", "dead-letter", "fail"] | None,

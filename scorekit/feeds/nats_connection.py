@@ -144,7 +144,9 @@ class Connection:
         await asyncio.gather(*under_way, return_exceptions=True)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Let go of it; once more does nothing."""
+        if self._loop.is_closed():
+            return
         if self._thread is not None:
             self.run(self._end())
             self._loop.call_soon_threadsafe(self._loop.stop)

@@ -231,13 +231,14 @@ class RabbitSink:
     def _ask_to_confirm(self, link: Link, done: Callable[[Any], None]) -> None:
         def settle(frame: Any) -> None:
             flight = self._flight
-            if flight is not None:
+            # what a lost connection still says is of another flight
+            if flight is not None and link.error is None:
                 with link.changed:
                     flight.settle(frame.method)
                     link.changed.notify_all()
 
         def take_back(_channel: Any, _method: Any, properties: Any, _body: bytes) -> None:
-            if self._flight is not None:
+            if self._flight is not None and link.error is None:
                 self._flight.returned.add(properties.message_id)
 
         link.channel.add_on_return_callback(take_back)

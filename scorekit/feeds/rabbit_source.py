@@ -196,6 +196,8 @@ class RabbitSource:
 
         def arrive(_channel: Any, method: Any, properties: Any, body: bytes) -> None:
             nonlocal careful
+            if link.error is not None:
+                return  # its tags mean nothing to the connection that follows it
             delivery = _delivery(method, properties, body)
             with link.changed:
                 self._arrived.append(delivery)

@@ -153,27 +153,32 @@ def translated(shown: str) -> Iterator[None]:
             "the server is out of memory", hint="read the stream, cut it with maxlen, or give it more"
         ) from None
     except exceptions.NoPermissionError as error:
-        raise _refused(shown, f"NOPERM {error}") from None
+        raise _refused(shown, f"NOPERM {_said(error)}") from None
     except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
-        raise _refused(shown, f"Authentication: {error}") from None
+        raise _refused(shown, f"Authentication: {_said(error)}") from None
     except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
         if "certificate" in str(error).lower():
-            raise _refused(shown, str(error)) from None
+            raise _refused(shown, _said(error)) from None
         raise Trouble(
-            f"no connection ({error})", hint="check that the server runs, and its host and port"
+            f"no connection ({_said(error)})", hint="check that the server runs, and its host and port"
         ) from None
     except exceptions.ResponseError as error:
         _of_response(shown, error)
 
 
 def _of_response(shown: str, error: exceptions.ResponseError) -> None:
-    text = str(error)
+    text = _said(error)
     passing = (exceptions.ReadOnlyError, exceptions.TryAgainError, exceptions.ClusterDownError)
     if isinstance(error, passing) or text.startswith(_PASSING):
         raise Trouble(f"the server does not take it now ({text})") from None
     if text.startswith("NOGROUP"):
         raise Trouble("the stream or its group was deleted") from None
     raise _refused(shown, text) from None
+
+
+def _said(error: Exception) -> str:
+    """What the server said; the client puts the command before it, and so what was to be sent."""
+    return str(error).rpartition(" of pipeline caused error: ")[2]
 
 
 def _refused(shown: str, text: str) -> ScorekitError:

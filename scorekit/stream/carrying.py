@@ -69,6 +69,8 @@ class Carrier:
         ValueError
             If it can only be read the slow way; see ``of_record``.
         """
+        if b"\n" in line or b"\r" in line:
+            raise ValueError("a message of several lines is written anew")
         if self._everything:
             return self._written({name: bytes(value) for name, value in self._decoder.decode(line).items()})
         found = zip(self._names, msgspec.structs.astuple(self._decoder.decode(line)), strict=True)

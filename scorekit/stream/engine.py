@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from scorekit.errors import RowsRejected, ScorekitError, Unreachable
+from scorekit.errors import QualityError, RowsRejected, ScorekitError, Unreachable
 from scorekit.feeds import DeadLetters, Message, Sink, Source
 from scorekit.gate import Decision
 from scorekit.recording import Ending
@@ -114,8 +114,13 @@ class Stream:
             try:
                 while self._turn():
                     pass
-            except (RowsRejected, BrokenPipeError):
-                self._close_window()
+            except QualityError:
+                # of a window that is closed
+                raise
+            except (ScorekitError, BrokenPipeError):
+                # what was sent is judged and counted, whatever ended the stream
+                with suppress(ScorekitError):
+                    self._close_window()
                 raise
             self._end()
             ending = "degraded" if self.tally.sources["fallback"] else "published"

@@ -62,10 +62,11 @@ def lines(data: bytes, first_line: int) -> Iterator[Line]:
     """
     for number, text in enumerate(data.split(b"\n"), first_line):
         if text and not text.isspace():
-            yield _line(text, number)
+            yield one_line(text, number)
 
 
-def _line(data: bytes, number: int) -> Line:
+def one_line(data: bytes, number: int) -> Line:
+    """One record, or what is wrong with it; ends of lines within are blanks to JSON."""
     try:
         value = _DECODER.decode(data.decode())
     except UnicodeDecodeError:

@@ -14,7 +14,7 @@ from scorekit.tables import remote
 from scorekit.tables.formats import FORMATS
 from scorekit.tables.output import Metadata, open_output
 from scorekit.tables.sources import Source
-from scorekit.tables.targets import STDOUT, explained, open_target, synced
+from scorekit.tables.targets import STDOUT, explained, open_target, sync_folder, synced
 
 _BLOCK = 1 << 20
 
@@ -145,6 +145,7 @@ def _renamed(made: Path, path: Path, target: str, ready: Callable[[], None]) -> 
             if error.errno != errno.EXDEV:
                 raise
             return False
+        sync_folder(path.parent)
     return True
 
 

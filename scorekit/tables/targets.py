@@ -105,7 +105,7 @@ class LocalTarget:
             os.link(f"/proc/self/fd/{self.file.fileno()}", self._temporary, src_dir_fd=0)
         self.file.close()
         self._temporary.replace(self._path)
-        _sync_folder(self._path.parent)
+        sync_folder(self._path.parent)
 
     def abort(self) -> None:
         """Remove the temporary file."""
@@ -133,7 +133,8 @@ def synced(file: BinaryIO) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, as far as it can be had."""
     # some network file systems cannot sync a folder, and one that may be written to need not be readable
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -334,3 +334,18 @@ def test_how_many_rows_there_are_is_told_to_who_waits(ending: str, bank: Bank, t
     compressed = tmp_path / "more.csv.gz"
     compressed.write_bytes(gzip.compress(b"a\n1\n"))
     assert count_rows(plan([str(compressed)], None, None), load("bank", store=str(bank.store))) is None
+
+
+@pytest.mark.parametrize("spoil", ["emptied", "written over"])
+def test_an_output_that_was_changed_since_is_not_taken_for_complete(
+    spoil: str, bank: Bank, tmp_path: Path
+) -> None:
+    data, target = write(bank.new.slice(0, 100), tmp_path / "rows.parquet"), tmp_path / "out.csv"
+    assert bank.run("score", data, "-o", target).returncode == 0
+    with target.open("r+b") as file:
+        if spoil == "emptied":
+            file.truncate(0)
+        else:
+            file.write(b"#")
+    assert bank.run("score", data, "-o", target).returncode == 2
+    assert bank.run("score", data, "-o", target, "--force").returncode == 0

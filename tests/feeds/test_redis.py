@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis import exceptions
 
-from scorekit.errors import Unreachable, UsageError
-from scorekit.feeds import Message
+from scorekit.errors import ScorekitError, Unreachable, UsageError
+from scorekit.feeds import Message, redis_connection
 from scorekit.feeds.letters import MESSAGE_ID
 from scorekit.feeds.redis_streams import OPTIONS
-from scorekit.feeds.retrying import Patience
+from scorekit.feeds.retrying import Patience, Trouble
 from scorekit.feeds.uris import connect
 from tests.feeds.brokers import RedisPlace
 from tests.feeds.servers import OwnRedis, own_redis, redis_server
@@ -226,3 +227,13 @@ def test_every_option_is_in_the_document() -> None:
     document = (Path(__file__).parents[2] / "docs" / "brokers.md").read_text()
     section = document.partition("## Redis Streams")[2].partition("\n## ")[0]
     assert [name for name in OPTIONS if f"| `{name}` |" not in section] == []
+
+
+def test_what_was_to_be_sent_is_in_no_error() -> None:
+    said = 'Command # 1 (XADD scores * value {"customer":"Ada"}) of pipeline caused error: '
+    with pytest.raises(ScorekitError) as refused, redis_connection.translated("redis://h/s"):
+        raise exceptions.ResponseError(f"{said}WRONGTYPE no stream")
+    assert "Ada" not in str(refused.value)
+    assert "WRONGTYPE" in str(refused.value)
+    with pytest.raises(Trouble), redis_connection.translated("redis://h/s"):
+        raise exceptions.ResponseError(f"{said}MISCONF cannot write")

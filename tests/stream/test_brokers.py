@@ -180,3 +180,20 @@ def test_an_end_that_is_no_address_is_refused(bank: Bank) -> None:
     done = bank.run("score-stream", *mixed, "-m", "bank", stdin=subprocess.DEVNULL)
     assert done.returncode == 2
     assert "put lines aside in a file" in done.stderr
+
+
+def test_a_message_of_several_lines_is_one_record(bank: Bank, broker: Place) -> None:
+    row = bank.new.slice(0, 1).to_pylist()[0]
+    pretty = json.dumps({"id": {"a": 1}, **row}, default=str, indent=1).encode()
+    broker.publish([pretty, b'{"age": NaN,\n"job": 1}', b'{"age": 1,\n oops', pretty.replace(b" ", b"")])
+    run(bank, broker, until=4)
+    found = broker.published(4)
+    answers = [json.loads(answer.value) for answer in found]
+    assert not any(b"\n" in answer.value for answer in found)
+    assert [answer.get("error", {}).get("code") for answer in answers] == [
+        None,
+        "absent",
+        "invalid_json",
+        None,
+    ]
+    assert answers[0]["id"] == {"a": 1}
