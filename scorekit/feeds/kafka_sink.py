@@ -43,7 +43,10 @@ class KafkaSink:
         self._patience = patience
         self._topic = unquote(address.path)
         self._link = Link(self.name)
-        self._producer = Producer(producer_settings(address, patience, self._link.hear, linger))
+        try:
+            self._producer = Producer(producer_settings(address, patience, self._link.hear, linger))
+        except KafkaException as error:
+            address.refuse(f"cannot be used as it is: {error.args[0].str()}")
         self._failures: list[tuple[KafkaError, Record]] = []
         self._partitions = patience.keep_trying(self.name, self._probe)
 

@@ -39,7 +39,10 @@ class KafkaSource:
         self._patience = patience
         self._topic = unquote(address.path)
         self._link = Link(self.name)
-        self._consumer = Consumer(consumer_settings(address, patience, self._link.hear))
+        try:
+            self._consumer = Consumer(consumer_settings(address, patience, self._link.hear))
+        except KafkaException as error:
+            address.refuse(f"cannot be used as it is: {error.args[0].str()}")
         self._origin = f"{address.options['group']}/{self._topic}/"
         self._hand: list[Record] = []
         self._first: dict[int, int] = {}

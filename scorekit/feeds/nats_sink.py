@@ -210,17 +210,25 @@ class NatsGrave:
 
 def _letter(value: bytes, message: Message, headers: Sequence[tuple[str, bytes]], mark: str = "") -> _Letter:
     """A message with headers that can be sent: in names only what a server takes, values as text."""
-    named = {
-        _NO_NAME.sub("-", name): content.decode("utf-8", "backslashreplace")
-        for name, content in headers
-        if name and not name.lower().startswith(OWN)
-    }
+    named = {}
+    for name, content in headers:
+        # the server heeds what is named like its own: looked at as it will stand there
+        sent = _NO_NAME.sub("-", name)
+        if sent and not sent.lower().startswith(OWN):
+            named[sent] = _text(content)
     if message.key is not None:
-        named[KEY] = message.key.decode("utf-8", "backslashreplace")
+        named[KEY] = _text(message.key)
     if message.id:
-        named[_ID] = f"{mark}{message.id}"
+        named[_ID] = _ENDS.sub(" ", f"{mark}{message.id}")
     return _Letter(value, named)
 
 
-_NO_NAME = re.compile(r"[^!-9;-~]")
-"""What cannot stand in the name of a header."""
+def _text(content: bytes) -> str:
+    """A value of a header, which is one line."""
+    return _ENDS.sub(" ", content.decode("utf-8", "backslashreplace"))
+
+
+_NO_NAME = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
+"""What cannot stand in the name of a header: all but the characters of a token (RFC 9110)."""
+_ENDS = re.compile(r"[\r\n]+")
+"""Ends of lines, which would end a header."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from pathlib import Path
+
+from scorekit.errors import UsageError
 from scorekit.feeds import DeadLetters, Sink, Source
-from scorekit.feeds.pipe import open_sink
+from scorekit.feeds.pipe import STANDARD, open_sink
 from scorekit.feeds.retrying import Patience
 from scorekit.progress import Progress
 from scorekit.stream.stopping import Stopping
@@ -21,6 +26,36 @@ def shown(place: str) -> str:
     from scorekit.feeds.uris import parse
 
     return parse(place).shown
+
+
+def refuse_circle(source: str, *others: str | None) -> None:
+    """Refuse a stream that would answer its own answers without end.
+
+    Raises
+    ------
+    UsageError
+        If one of the others is the source.
+    """
+    for other in others:
+        if other is not None and _same(source, other):
+            raise UsageError(
+                f"{shown(other)} is where the stream comes from: it would answer its own answers",
+                hint="name another with --sink or --dead-letter",
+            )
+
+
+def _same(source: str, other: str) -> bool:
+    if is_broker(source) or is_broker(other):
+        return is_broker(source) and is_broker(other) and shown(source) == shown(other)
+    try:
+        ends = (_status(source, 0), _status(other, 1))
+    except OSError:
+        return False
+    return all(stat.S_ISREG(end.st_mode) for end in ends) and os.path.samestat(*ends)
+
+
+def _status(place: str, standard: int) -> os.stat_result:
+    return os.fstat(standard) if place == STANDARD else Path(place).stat()
 
 
 class Ends:

@@ -20,7 +20,7 @@ from scorekit.quality.verdict import OnFail
 from scorekit.state.ledger import Ledger
 from scorekit.store.references import Ref, parse
 from scorekit.store.versions import Store
-from scorekit.stream.connecting import Ends, is_broker, shown
+from scorekit.stream.connecting import Ends, is_broker, refuse_circle, shown
 from scorekit.stream.engine import Stream
 from scorekit.stream.following import Following
 from scorekit.stream.journal import Journal
@@ -158,6 +158,7 @@ class _Maker:
 
     def stream(self, road: Road, ref: Ref, resolve: Callable[[], Ref] | None) -> Stream:
         """All of it."""
+        refuse_circle(self._places.source, self._places.sink, self._places.dead_letter)
         ends = Ends(self._stack.enter_context(self._stopping), self._progress)
         sink = ends.sink(self._places.sink)
         self._stack.callback(sink.close)
@@ -184,7 +185,7 @@ class _Maker:
         alerts = self._policy.alerts
         if alerts is None or not alerts.channels:
             return None
-        telling = Telling()
+        telling = Telling(self._progress.note)
         self._stack.callback(telling.close)
         return telling
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from collections.abc import Callable
 
 from scorekit.errors import Unreachable
 from scorekit.gate import Gate
@@ -17,12 +17,16 @@ class Telling:
 
     Parameters
     ----------
+    note : callable
+        Hears, once, why something could not be sent.
     again : float
         Seconds between two tries.
     """
 
-    def __init__(self, again: float = AGAIN) -> None:
+    def __init__(self, note: Callable[[str], None] = lambda _: None, again: float = AGAIN) -> None:
+        self._note = note
         self._again = again
+        self._said: set[str] = set()
         self._gate: Gate | None = None
         self._asked = threading.Event()
         self._ended = False
@@ -39,9 +43,23 @@ class Telling:
             self._asked.wait(self._again)
             self._asked.clear()
             if self._gate is not None and not self._ended:
-                # the switch is asked more often, and says it
-                with suppress(Unreachable):
-                    self._gate.send_alerts()
+                self._hear(self._sent(self._gate))
+
+    def _sent(self, gate: Gate) -> tuple[str, ...]:
+        """Send what is due; why some of it was not sent."""
+        try:
+            return gate.send_alerts()
+        except Unreachable:
+            # the switch is asked more often, and says it
+            return ()
+        except Exception as error:  # noqa: BLE001 - the stream goes on, and so does what tells of it
+            return (f"alerts could not be sent: {type(error).__name__}",)
+
+    def _hear(self, failures: tuple[str, ...]) -> None:
+        for failure in failures:
+            if failure not in self._said:
+                self._said.add(failure)
+                self._note(failure)
 
     def close(self) -> None:
         """Send nothing more; the end of the run sends what is left."""

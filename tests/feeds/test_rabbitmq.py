@@ -97,27 +97,46 @@ def test_properties_go_with_a_message_and_what_tells_of_its_way_does_not(broker:
     sink.close()
 
 
+def fill(broker: RabbitPlace) -> int:
+    """Sends to the queue of answers until it says that it is full; how many messages it took."""
+    channel = broker.connection.channel()
+    channel.confirm_delivery()
+    for sent in range(100_000):
+        try:
+            channel.basic_publish("", broker.scores, b"before")
+        except pika.exceptions.NackError:
+            return sent
+    raise AssertionError("the queue takes everything")
+
+
 def test_a_full_queue_is_waited_for(broker: RabbitPlace) -> None:
     broker.declare(broker.scores, x_max_length=50, x_overflow="reject-publish")
-    drained: list[bytes] = []
+    before = fill(broker)
     said: list[str] = []
-    sink = connect(broker.sink_uri(), Patience(note=said.append)).sink()
+    full = threading.Event()
+
+    def note(text: str) -> None:
+        said.append(text)
+        full.set()
+
+    sink = connect(broker.sink_uri(), Patience(note=note)).sink()
     sending = threading.Thread(target=lambda: sink.send(answers(500), lines(numbers(500))))
     sending.start()
-    time.sleep(2)
+    assert full.wait(60)
+    drained: list[bytes] = []
     while sending.is_alive():
         drained += [each.value for each in broker.published(1, within=0.2)]
     drained += [each.value for each in broker.published(0)]
-    assert set(drained) == set(answers(500))
+    assert set(drained) == {b"before", *answers(500)}
+    assert drained.count(b"before") == before
     assert any("the queue is full" in text for text in said)
     sink.close()
 
 
 def test_a_queue_that_stays_full_ends_it(broker: RabbitPlace) -> None:
     broker.declare(broker.scores, x_max_length=5, x_overflow="reject-publish")
+    fill(broker)  # a quorum queue says that it is full a little after it is
     sink = connect(broker.sink_uri(retry_seconds=2)).sink()
-    sink.send(answers(10), lines(numbers(10)))
-    time.sleep(1)  # a quorum queue says that it is full a little later
     with pytest.raises(Unreachable, match="the queue is full") as caught:
         sink.send(answers(100), lines(numbers(100)))
     assert "max-length" in (caught.value.hint or "")
