@@ -1,4 +1,4 @@
-"""The state: what was judged, the kill switch, alerts on their way.
+"""The state: what was judged, the kill switch, alerts on their way, keys and jobs of the service.
 
 It is kept in one database for all processes of a store's models: a file of SQLite beside a
 local store (``models/.scorekit/state.db``), or PostgreSQL by ``SCOREKIT_DATABASE_URL``.

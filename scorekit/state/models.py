@@ -271,3 +271,61 @@ class AlertState(Base):
     severity: Mapped[str]
     since: Mapped[datetime]
     last_sent: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A key that may call the service; the key itself is kept nowhere."""
+
+    __tablename__ = "scorekit_keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """The public part."""
+    name: Mapped[str]
+    digest: Mapped[str]
+    """HMAC-SHA-256 of the whole key, in hexadecimal digits."""
+    scopes: Mapped[str]
+    """With blanks between them."""
+    created: Mapped[datetime]
+    created_by: Mapped[str]
+    expires: Mapped[datetime | None]
+    revoked: Mapped[datetime | None]
+    last_used: Mapped[datetime | None]
+
+
+class Job(Base):
+    """Work that a caller asked for and does not wait for."""
+
+    __tablename__ = "scorekit_jobs"
+    __table_args__ = (
+        UniqueConstraint("owner", "idempotency_key"),
+        Index(None, "status", "turn"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    turn: Mapped[int]
+    """Counts the jobs as they were submitted."""
+    kind: Mapped[str]
+    model: Mapped[str]
+    status: Mapped[str]
+    """``queued``, ``running``, ``done``, ``failed`` or ``cancelled``."""
+    request: Mapped[str]
+    """A JSON object."""
+    owner: Mapped[str]
+    idempotency_key: Mapped[str | None]
+    attempts: Mapped[int]
+    token: Mapped[int]
+    """Fences off a worker whose lease has passed to another: it grows with each lease."""
+    worker: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    heartbeat: Mapped[datetime | None]
+    version: Mapped[int | None]
+    """Number that is reserved for what the job publishes."""
+    progress: Mapped[str]
+    """A JSON object."""
+    result: Mapped[str | None]
+    """A JSON object."""
+    error: Mapped[str | None]
+    """A JSON object."""
+    created: Mapped[datetime]
+    started: Mapped[datetime | None]
+    finished: Mapped[datetime | None]

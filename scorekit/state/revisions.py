@@ -7,7 +7,7 @@ from scorekit.state.database import UPGRADE_HINT, Connection, Database, half_mig
 
 TABLE = "scorekit_revision"
 READ = f"SELECT version_num FROM {TABLE}"  # noqa: S608 - a constant
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Oldest first; a test holds them to the migrations there are."""
 HEAD = REVISIONS[-1]
 

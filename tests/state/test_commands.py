@@ -62,8 +62,8 @@ def test_a_file_is_made_when_it_is_needed(store: Path, command: Command) -> None
     )
     assert not (store / ".scorekit").exists()
     assert command("switch", "status").code == 0
-    assert command("db", "status").out.endswith("up to date, at revision 0001\n")
-    assert command("db", "upgrade").err.endswith("is up to date, at revision 0001\n")
+    assert command("db", "status").out.endswith("up to date, at revision 0002\n")
+    assert command("db", "upgrade").err.endswith("is up to date, at revision 0002\n")
     assert command("models", "list", "--json").json["models"][0]["name"] == "bank"
     assert len(command("models", "list", "--json").json["models"]) == 1
 
@@ -79,7 +79,7 @@ def test_postgres_is_made_by_upgrade(
     assert command("switch", "status").code == 7
     assert command("db", "upgrade", "--json").json["before"] is None
     said = command("db", "status", "--json")
-    assert (said.code, said.json["kind"], said.json["revision"]) == (0, "postgresql", "0001")
+    assert (said.code, said.json["kind"], said.json["revision"]) == (0, "postgresql", "0002")
     assert not (store / ".scorekit").exists()
 
 

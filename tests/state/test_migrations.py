@@ -62,6 +62,63 @@ def test_down_and_up_again_with_something_in_it(migrated: str) -> None:
         assert ledger.switch("bank").position == "closed"
 
 
+def test_a_step_down_and_up_again_keeps_what_was_there_before(migrated: str) -> None:
+    database = place.find(url=migrated)
+    with Ledger.open(url=migrated) as ledger:
+        record(ledger, ledger.begin("bank", 7, "night", "batch"), 0, failed=True)
+        ledger.trip("bank", "Ada", "feed")
+    fill_service(migrated)
+    migrate.downgrade(database, "0001")
+    assert tables(migrated) == {*models.Base.metadata.tables, revisions.TABLE} - SERVICE
+    if not database.embedded:
+        with pytest.raises(Unreachable, match="stands at revision 0001") as said:
+            Ledger.open(url=migrated)
+        assert said.value.code == "state_older"
+        migrate.upgrade(database)
+    with Ledger.open(url=migrated) as ledger:
+        assert ledger.switch("bank").position == "open"
+    assert migrate.look(database).revision == revisions.HEAD
+    assert migrate.differences(database) == []
+    assert len(history.read("bank", url=migrated).windows) == 1
+    with transaction(database) as connection:
+        for table in SERVICE:
+            assert connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar() == 0
+
+
+SERVICE = {"scorekit_keys", "scorekit_jobs"}
+
+
+def fill_service(url: str) -> None:
+    from sqlalchemy.orm import Session
+
+    from scorekit.state import moments
+
+    with transaction(place.find(url=url), writes=True) as connection, Session(connection) as session:
+        made = moments.now()
+        session.add(
+            models.ApiKey(
+                id="ab12", name="desk", digest="0" * 64, scopes="score", created=made, created_by="Ada"
+            )
+        )
+        for turn in (1, 2):
+            session.add(
+                models.Job(
+                    id=f"job-{turn}",
+                    turn=turn,
+                    kind="train",
+                    model="bank",
+                    status="queued",
+                    request="{}",
+                    owner="key:ab12",
+                    attempts=0,
+                    token=0,
+                    progress="{}",
+                    created=made,
+                )
+            )
+        session.flush()
+
+
 def test_an_upgrade_of_what_is_up_to_date_changes_nothing(migrated: str) -> None:
     with Ledger.open(url=migrated) as ledger:
         ledger.trip("bank", "Ada", "feed")
