@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scorekit.gate import Decision, Gate
+from scorekit.quality.switch import PoorRows
 from scorekit.quality.window import Window
 from scorekit.scoring import ScoredBatch
 from scorekit.stream.lanes import Lanes
@@ -43,12 +45,31 @@ class Place:
     row: int = 0
 
 
-class Windows:
-    """The windows of one version, one after the other.
+class Cut(NamedTuple):
+    """A window that takes no more rows and waits for its verdict.
 
-    The verdict of the last finished one decides about the rows that follow: while it says
-    that the fallback answers, the model goes on scoring unseen, so that the next one is
-    judged by the model's scores.
+    Attributes
+    ----------
+    number : int
+        Within the run, from 0.
+    first_row : int
+        Within the run, from 0.
+    window : Window
+    poor : PoorRows
+    """
+
+    number: int
+    first_row: int
+    window: Window
+    poor: PoorRows
+
+    def decide(self, gate: Gate) -> Decision:
+        """Judge it and write it down, which may be done beside the rows that follow."""
+        return gate.decide(self.number, self.window, self.poor, first_row=self.first_row)
+
+
+class Tumbling:
+    """Counts rows into windows that follow each other.
 
     Parameters
     ----------
@@ -63,23 +84,16 @@ class Windows:
     def __init__(
         self, gate: Gate, extent: Extent, place: Place, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.gate = gate
+        self._gate = gate
         self._extent = extent
         self._place = place
         self._clock = clock
-        self._lanes = Lanes(gate.scorer)
-        self._standing_in: Lanes | None = None
         self._begin()
 
     def _begin(self) -> None:
         self._window = Window()
-        self._poor = self.gate.poor_rows()
+        self._poor = self._gate.poor_rows()
         self._since = self._clock()
-
-    @property
-    def replaced(self) -> bool:
-        """Whether the fallback answers."""
-        return self._standing_in is not None
 
     @property
     def room(self) -> int:
@@ -89,7 +103,7 @@ class Windows:
     @property
     def finished(self) -> bool:
         """Whether it holds all rows it may, or has been open for as long as it may, with any."""
-        return not self.room or self.remaining <= 0
+        return self.room <= 0 or self.remaining <= 0
 
     @property
     def remaining(self) -> float:
@@ -97,6 +111,44 @@ class Windows:
         return (
             self._since + self._extent.seconds - self._clock() if self._window.rows else self._extent.seconds
         )
+
+    def add(self, found: ScoredBatch, answered: ScoredBatch) -> None:
+        """Count rows that were answered; what the fallback answered is poor, what is judged is the model."""
+        if not self._window.rows:
+            self._since = self._clock()
+        self._window.add(found.window())
+        self._poor.add(len(answered), answered.poor)
+
+    def cut(self) -> Cut | None:
+        """The window as it stands, and a new one begun; None if it has no rows."""
+        if not self._window.rows:
+            return None
+        place = self._place
+        cut = Cut(place.number, place.row, self._window, self._poor)
+        place.number, place.row = place.number + 1, place.row + self._window.rows
+        self._begin()
+        return cut
+
+
+class Windows(Tumbling):
+    """The windows of one version, one after the other.
+
+    The verdict of the last finished one decides about the rows that follow: while it says
+    that the fallback answers, the model goes on scoring unseen, so that the next one is
+    judged by the model's scores.
+    """
+
+    def __init__(
+        self, gate: Gate, extent: Extent, place: Place, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(gate, extent, place, clock)
+        self._lanes = Lanes(gate.scorer)
+        self._standing_in: Lanes | None = None
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the fallback answers."""
+        return self._standing_in is not None
 
     def score(self, lines: Lines) -> tuple[ScoredBatch, ScoredBatch]:
         """Rows as the model scores them, and as they are answered."""
@@ -106,22 +158,12 @@ class Windows:
             return found, found
         return found, self._standing_in.score(lines.rows, unreadable)
 
-    def add(self, found: ScoredBatch, answered: ScoredBatch) -> None:
-        """Count rows that were answered; what the fallback answered is poor, what is judged is the model."""
-        if not self._window.rows:
-            self._since = self._clock()
-        self._window.add(found.window())
-        self._poor.add(len(answered), answered.poor)
-
     def close(self) -> Decision | None:
         """Judge the window and write it down; None if it has no rows."""
-        if not self._window.rows:
+        cut = self.cut()
+        if cut is None:
             return None
-        place, window, poor = self._place, self._window, self._poor
-        number, row = place.number, place.row
-        place.number, place.row = number + 1, row + window.rows
-        decision = self.gate.decide(number, window, poor, first_row=row)
+        decision = cut.decide(self._gate)
         replaces = decision.action == "replace"
-        self._standing_in = Lanes(self.gate.replacing(decision.verdict)) if replaces else None
-        self._begin()
+        self._standing_in = Lanes(self._gate.replacing(decision.verdict)) if replaces else None
         return decision
