@@ -38,7 +38,7 @@ STATEMENTS: tuple[str, ...] = (
     "CREATE INDEX ix_scorekit_deliveries_sent_at_next_attempt ON scorekit_deliveries (sent_at, next_attempt)",
     "CREATE TABLE scorekit_alert_states ( fingerprint TEXT NOT NULL, model TEXT NOT NULL, check_name TEXT NOT NULL, column_name TEXT NOT NULL, status TEXT NOT NULL, severity TEXT NOT NULL, since TEXT NOT NULL, last_sent TEXT NOT NULL, CONSTRAINT pk_scorekit_alert_states PRIMARY KEY (fingerprint) )",
     "CREATE INDEX ix_scorekit_alert_states_model ON scorekit_alert_states (model)",
-    "CREATE TABLE scorekit_keys ( id TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, scopes TEXT NOT NULL, created TEXT NOT NULL, created_by TEXT NOT NULL, expires TEXT, revoked TEXT, last_used TEXT, CONSTRAINT pk_scorekit_keys PRIMARY KEY (id) )",
+    "CREATE TABLE scorekit_keys ( id TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, scopes TEXT NOT NULL, created TEXT NOT NULL, created_by TEXT NOT NULL, expires TEXT, revoked TEXT, revoked_by TEXT, last_used TEXT, CONSTRAINT pk_scorekit_keys PRIMARY KEY (id) )",
     "CREATE TABLE scorekit_jobs ( id TEXT NOT NULL, turn BIGINT NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL, status TEXT NOT NULL, request TEXT NOT NULL, owner TEXT NOT NULL, idempotency_key TEXT, attempts BIGINT NOT NULL, token BIGINT NOT NULL, worker TEXT, lease_until TEXT, heartbeat TEXT, version BIGINT, progress TEXT NOT NULL, result TEXT, error TEXT, created TEXT NOT NULL, started TEXT, finished TEXT, CONSTRAINT pk_scorekit_jobs PRIMARY KEY (id), CONSTRAINT uq_scorekit_jobs_owner_idempotency_key UNIQUE (owner, idempotency_key) )",
     "CREATE INDEX ix_scorekit_jobs_status_turn ON scorekit_jobs (status, turn)",
 )

@@ -289,6 +289,7 @@ class ApiKey(Base):
     created_by: Mapped[str]
     expires: Mapped[datetime | None]
     revoked: Mapped[datetime | None]
+    revoked_by: Mapped[str | None]
     last_used: Mapped[datetime | None]
 
 

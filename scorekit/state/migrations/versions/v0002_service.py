@@ -40,6 +40,7 @@ def _keys() -> None:
         _column("created_by", sa.Text()),
         _maybe("expires", MOMENT),
         _maybe("revoked", MOMENT),
+        _maybe("revoked_by", sa.Text()),
         _maybe("last_used", MOMENT),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_scorekit_keys")),
     )
