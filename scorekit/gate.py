@@ -202,7 +202,7 @@ class Gate:
             return Decision(verdict, "withhold", refusal=unreachable)
         switch = recorded.state if recorded is not None else None
         repeated = recorded is not None and recorded.repeated
-        refusal = self._refused_by_switch(switch) or self._refused_by_quality(verdict)
+        refusal = self.refused_by(switch) or self._refused_by_quality(verdict)
         if refusal is not None:
             return Decision(verdict, "withhold", switch, refusal, repeated)
         action: Action = "replace" if self._replaces(verdict) else "publish"
@@ -244,7 +244,18 @@ class Gate:
             hint="end the ladder with { mean = true } or { null = true }",
         )
 
-    def _refused_by_switch(self, switch: SwitchState | None) -> SwitchOpen | None:
+    def read_switch(self) -> SwitchState | None:
+        """How the switch stands now, for who asks beside the rows; None without a state database.
+
+        Raises
+        ------
+        Unreachable
+            If it cannot be read.
+        """
+        return self._record.switch(now=True) if self._record is not None else None
+
+    def refused_by(self, switch: SwitchState | None) -> SwitchOpen | None:
+        """Why nothing may be published while the switch stands like this; None if it is closed."""
         if switch is None or switch.position == "closed":
             return None
         how = "open" if switch.position == "open" else "half open"
@@ -288,7 +299,7 @@ class Gate:
         """
         if self._record is None:
             return
-        refusal = self._refused_by_switch(self._record.switch(now=now))
+        refusal = self.refused_by(self._record.switch(now=now))
         if refusal is not None:
             raise refusal
 
