@@ -71,7 +71,7 @@ class Stream:
         stopping: Stopping,
         *,
         grave: DeadLetters | None = None,
-        following: Following | None = None,
+        following: Following[Road] | None = None,
         metrics: MetricsFile | None = None,
         telling: Telling | None = None,
     ) -> None:
@@ -246,7 +246,7 @@ class Stream:
 
     def _swap(self) -> None:
         """Take the version that the alias points at now, between two batches."""
-        road = self._following.taken(self._journal) if self._following is not None else None
+        road = self._following.taken(self._hear) if self._following is not None else None
         if road is None:
             return
         self._go_on_after(self._close_window())
@@ -255,6 +255,10 @@ class Stream:
         self._take(road)
         self._finish_run(before, "published", rows)
         self._journal.note("version", f"{before.version} made way for {road.version}", model=road.version)
+
+    def _hear(self, trouble: str) -> None:
+        """Say what keeps the alias from being followed."""
+        self._journal.note("follow", trouble)
 
     # the end
 

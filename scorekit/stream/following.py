@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Generic, Literal, TypeVar
 
 from scorekit.errors import ScorekitError, Unreachable
 from scorekit.store.references import Ref
-from scorekit.stream.journal import Journal
-from scorekit.stream.road import Road
 
 EVERY = 1.0
 """Seconds between two looks at the alias."""
 
+Ready = TypeVar("Ready")
+"""A version that was loaded, verified and warmed, as whoever follows scores by it."""
 
-class Following:
+Trouble = Ref | Literal["alias"]
+"""What cannot be had for now: a version, or what the alias says."""
+
+
+class Following(Generic[Ready]):
     """Looks where a reference points, and makes ready what it points at.
 
     A version that cannot be used changes nothing but what is said; it is tried again when
-    the alias has moved on.
+    the alias has moved on. One that cannot be loaded for now is tried again at every look.
 
     Parameters
     ----------
@@ -36,7 +41,7 @@ class Following:
         self,
         current: Ref,
         resolve: Callable[[], Ref],
-        prepare: Callable[[Ref], Road],
+        prepare: Callable[[Ref], Ready],
         *,
         every: float = EVERY,
     ) -> None:
@@ -46,21 +51,27 @@ class Following:
         self._prepare = prepare
         self._every = every
         self._lock = threading.Lock()
-        self._ready: Road | None = None
+        self._ready: Ready | None = None
         self._said: list[str] = []
-        self._unreachable = False
+        self._trouble: Trouble | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follow", daemon=True)
         self._thread.start()
 
-    def taken(self, journal: Journal) -> Road | None:
-        """The next version, once, if one is ready; says what went wrong meanwhile."""
+    def taken(self, note: Callable[[str], None]) -> Ready | None:
+        """The next version, once, if one is ready.
+
+        Parameters
+        ----------
+        note : callable
+            Hears what went wrong meanwhile.
+        """
         with self._lock:
-            road, self._ready = self._ready, None
+            ready, self._ready = self._ready, None
             said, self._said = self._said, []
         for text in said:
-            journal.note("follow", text)
-        return road
+            note(text)
+        return ready
 
     def _follow(self) -> None:
         while not self._ended.wait(self._every):
@@ -69,31 +80,35 @@ class Following:
     def _look(self) -> None:
         try:
             found = self._resolve()
-            self._unreachable = False
-        except ScorekitError as error:
-            # said once: it may last
-            if not self._unreachable:
-                self._say(f"the alias cannot be read: {error.message}")
-            self._unreachable = True
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next look may do better
+            self._say_once("alias", f"the alias cannot be read: {_why(error)}")
             return
-        if found != self._seen:
+        if found == self._seen:
+            self._trouble = None
+        else:
             self._make_ready(found)
 
     def _make_ready(self, ref: Ref) -> None:
         try:
-            road = self._prepare(ref) if ref != self._scoring else None
+            ready = self._prepare(ref) if ref != self._scoring else None
         except Unreachable as error:
-            self._say(f"{ref} cannot be loaded now: {error.message}; it is tried again")
+            self._say_once(ref, f"{ref} cannot be loaded now: {error.message}; it is tried again")
             return
-        except ScorekitError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the version before goes on
             self._seen = ref
-            self._say(f"{ref} cannot be used: {error.message}; going on with {self._scoring}")
+            self._say(f"{ref} cannot be used: {_why(error)}; going on with {self._scoring}")
             return
-        self._seen = ref
+        self._seen, self._trouble = ref, None
         with self._lock:
             # one that was made ready and never taken is not wanted any more
-            self._ready = road
+            self._ready = ready
             self._scoring = ref
+
+    def _say_once(self, about: Trouble, text: str) -> None:
+        """Say what may last, and not again while it does."""
+        if about != self._trouble:
+            self._trouble = about
+            self._say(text)
 
     def _say(self, text: str) -> None:
         with self._lock:
@@ -103,3 +118,7 @@ class Following:
         """Look no more."""
         self._ended.set()
         self._thread.join(timeout=1.0)
+
+
+def _why(error: Exception) -> str:
+    return error.message if isinstance(error, ScorekitError) else type(error).__name__

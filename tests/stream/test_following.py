@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import scorekit
+from scorekit.errors import Unreachable
+from scorekit.store.references import Ref
 from scorekit.store.versions import Store
+from scorekit.stream.following import Following
 from tests.conftest import Bank
 from tests.conftest import scorekit as command
 from tests.stream.streams import ask, lines_of, running
@@ -109,3 +113,55 @@ def test_an_alias_that_cannot_be_read_is_said_once(store: Path, line: bytes) -> 
         assert process.wait(20) == 0
         said = process.stderr.read().decode()
     assert said.count("the alias cannot be read") == 1
+
+
+# what may go wrong beside the stream
+
+FIRST, SECOND = Ref("bank", 1), Ref("bank", 2)
+
+
+def in_turn(*found: Ref | Exception) -> Callable[..., Ref]:
+    """Gives, or raises, one after the other; then the last one again and again."""
+    left: Iterator[Ref | Exception] = iter(found)
+
+    def look(*_: object) -> Ref:
+        what = next(left, found[-1])
+        if isinstance(what, Exception):
+            raise what
+        return what
+
+    return look
+
+
+def followed(resolve: Callable[[], Ref], prepare: Callable[[Ref], Ref]) -> tuple[list[str], Ref | None]:
+    """What is said until the second version is ready, and that."""
+    said: list[str] = []
+    following = Following(FIRST, resolve, prepare, every=0.01)
+    end = time.monotonic() + 20
+    ready = None
+    while ready is None and time.monotonic() < end:
+        ready = following.taken(said.append)
+        time.sleep(0.005)
+    following.close()
+    return said, ready
+
+
+def test_whatever_keeps_the_alias_from_being_read_is_said_once_and_ends_nothing() -> None:
+    resolve = in_turn(*[OSError("secret")] * 3, FIRST, ValueError("secret"), SECOND)
+    said, ready = followed(resolve, in_turn(SECOND))
+    assert ready == SECOND
+    assert said == ["the alias cannot be read: OSError", "the alias cannot be read: ValueError"]
+
+
+def test_a_version_that_cannot_be_reached_is_said_once_and_tried_again() -> None:
+    away = (Unreachable(f"no answer ({number})") for number in range(4))
+    said, ready = followed(in_turn(SECOND), in_turn(*away, SECOND))
+    assert ready == SECOND
+    assert said == ["bank:2 cannot be loaded now: no answer (0); it is tried again"]
+
+
+def test_whatever_a_version_fails_by_the_next_one_is_taken() -> None:
+    resolve = in_turn(Ref("bank", 3), SECOND)
+    said, ready = followed(resolve, in_turn(MemoryError("secret"), SECOND))
+    assert ready == SECOND
+    assert said == ["bank:3 cannot be used: MemoryError; going on with bank:1"]
