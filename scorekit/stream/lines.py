@@ -173,8 +173,7 @@ class LineReader:
         line = json_records.one_line(message.value, message.line)
         if line.value is None:
             return Wrong(line.code, line.message)
-        record = {name: _number(value) for name, value in line.value.items()}
-        return record, self._carrier.of_record(line.value)
+        return plain_record(line.value), self._carrier.of_record(line.value)
 
 
 def _parsed(data: bytes, schema: pa.Schema) -> pa.Table:
@@ -188,6 +187,11 @@ def _parsed(data: bytes, schema: pa.Schema) -> pa.Table:
     options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     reading = pajson.ReadOptions(use_threads=len(data) > 2 * _PIECE, block_size=_PIECE)
     return pajson.read_json(pa.BufferReader(data), read_options=reading, parse_options=options)
+
+
+def plain_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with numbers in place of the texts they were kept as (``json_records``)."""
+    return {name: _number(value) for name, value in record.items()}
 
 
 def _number(value: Any) -> Any:

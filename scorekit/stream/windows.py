@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scorekit.gate import Decision, Gate
 from scorekit.quality.switch import PoorRows
 from scorekit.quality.window import Window
@@ -114,10 +117,14 @@ class Tumbling:
 
     def add(self, found: ScoredBatch, answered: ScoredBatch) -> None:
         """Count rows that were answered; what the fallback answered is poor, what is judged is the model."""
+        self.take(found.window(), len(answered), answered.poor)
+
+    def take(self, found: Window, rows: int, poor: NDArray[np.int64]) -> None:
+        """Count rows that were scored elsewhere; ``poor`` are the numbers of those the model did not answer."""
         if not self._window.rows:
             self._since = self._clock()
-        self._window.add(found.window())
-        self._poor.add(len(answered), answered.poor)
+        self._window.add(found)
+        self._poor.add(rows, poor)
 
     def cut(self) -> Cut | None:
         """The window as it stands, and a new one begun; None if it has no rows."""
@@ -163,7 +170,32 @@ class Windows(Tumbling):
         cut = self.cut()
         if cut is None:
             return None
-        decision = cut.decide(self._gate)
-        replaces = decision.action == "replace"
-        self._standing_in = Lanes(self._gate.replacing(decision.verdict)) if replaces else None
+        decision = self.decide(cut)
+        self.follow(decision)
         return decision
+
+    def cut(self) -> Cut | None:
+        """End the window, and begin the next one; None if it has no rows.
+
+        Like ``follow``, for whoever scores and adds rows: neither waits for anything.
+        """
+        if not self._window.rows:
+            return None
+        place = self._place
+        cut = Cut(place.number, place.row, self._window, self._poor)
+        place.number, place.row = place.number + 1, place.row + self._window.rows
+        self._begin()
+        return cut
+
+    def decide(self, cut: Cut) -> Decision:
+        """Judge what was cut and write it down.
+
+        Talks to the state's database; touches nothing of the next window, so that another
+        thread may do it.
+        """
+        return self.gate.decide(cut.number, cut.window, cut.poor, first_row=cut.row)
+
+    def follow(self, decision: Decision) -> None:
+        """Let the rows to come be answered as was decided."""
+        replaces = decision.action == "replace"
+        self._standing_in = Lanes(self.gate.replacing(decision.verdict)) if replaces else None
