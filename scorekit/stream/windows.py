@@ -120,7 +120,7 @@ class Tumbling:
         self.take(found.window(), len(answered), answered.poor)
 
     def take(self, found: Window, rows: int, poor: NDArray[np.int64]) -> None:
-        """Count rows that were scored elsewhere; ``poor`` are the numbers of those the model did not answer."""
+        """Count rows that were scored elsewhere; ``poor`` numbers those that the model did not answer."""
         if not self._window.rows:
             self._since = self._clock()
         self._window.add(found)
