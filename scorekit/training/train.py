@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from scorekit.store.manifest import (
     Manifest,
     TrainingData,
 )
+from scorekit.store.objects import Content
 from scorekit.store.references import check_name
 from scorekit.store.versions import CHAMPION, Store
 from scorekit.training.card import card
@@ -30,6 +31,10 @@ from scorekit.training.environment import environment
 from scorekit.training.publish import estimator_file
 from scorekit.training.recipe import DEFAULT_ESTIMATOR, Candidate, Recipe
 from scorekit.training.run import Clock, Fitted, fit_dataset
+
+
+Publish: TypeAlias = Callable[[Store, Manifest, Mapping[str, Content]], Manifest]
+"""Publishes a version in a store; gives its manifest as it was published."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +81,7 @@ def train(
     promote: bool = False,
     fallback: FallbackSettings | None = None,
     progress: Progress | None = None,
+    publish: Publish | None = None,
 ) -> Training:
     """Train a model on files and publish it as a version.
 
@@ -95,6 +101,8 @@ def train(
     fallback : FallbackSettings, optional
         What may answer in its place; learned and validated with it.
     progress : Progress, optional
+    publish : callable, optional
+        Publishes in another way than under the next number; promotes, too.
 
     Returns
     -------
@@ -134,7 +142,10 @@ def train(
     }
     if fitted.fallback is not None:
         files[FALLBACK_FILE] = fitted.fallback.to_bytes()
-    published = opened.publish(manifest, files, by=by, alias=CHAMPION if promote else None)
+    if publish is not None:
+        published = publish(opened, manifest, files)
+    else:
+        published = opened.publish(manifest, files, by=by, alias=CHAMPION if promote else None)
     champion = opened.resolve(published.name).version == published.version
     clock.lap("publish")
     search = fitted.recipe.search
