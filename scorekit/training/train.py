@@ -32,7 +32,6 @@ from scorekit.training.publish import estimator_file
 from scorekit.training.recipe import DEFAULT_ESTIMATOR, Candidate, Recipe
 from scorekit.training.run import Clock, Fitted, fit_dataset
 
-
 Publish: TypeAlias = Callable[[Store, Manifest, Mapping[str, Content]], Manifest]
 """Publishes a version in a store; gives its manifest as it was published."""
 
