@@ -23,13 +23,26 @@ from scorekit import config
 from scorekit.command_table import COMMANDS, GROUPS, Entry
 from scorekit.errors import ScorekitError, UsageError
 from scorekit.known_options import Kind
+from scorekit.plain_values import read_plainly
 from scorekit.terminal import LogFormat, terminal
+
+
+class Command(TyperCommand):
+    """A command whose plain options are read without pydantic."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Options and arguments, with ``--help``."""
+        return read_plainly(super().get_params(ctx))
 
 
 class LazyGroup(TyperGroup):
     """A group of commands that are known by name and imported when they run."""
 
     entries: dict[str, Entry]
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Options, with ``--help``."""
+        return read_plainly(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names, in the order they are listed."""
@@ -68,7 +81,7 @@ def load_command(name: str, entry: Entry) -> Any:
 
 def _command(name: str, function: Any) -> Any:
     single = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    single.command(name)(function)
+    single.command(name, cls=Command)(function)
     command = typer.main.get_command(single)
     for parameter in command.params:
         option = max(parameter.opts, key=len)
