@@ -97,6 +97,7 @@ def make_version(
         update={
             "baseline": baseline.kind,
             "derived_from": manifest.version,
+            "job": None,
             "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         }
     )

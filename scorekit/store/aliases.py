@@ -71,10 +71,11 @@ class AliasRecord(Kept):
         return next((past for past in reversed(trail) if past is not None and past != self.version), None)
 
 
-def entry(to_version: int, *, by: str, why: str) -> AliasEntry:
-    """A move to be made now."""
+def entry(to_version: int, *, by: str, why: str, name: str | None = None) -> AliasEntry:
+    """A move to be made now; ``name`` makes it one that may have been made before."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return AliasEntry(at=now, by=by, from_version=None, to_version=to_version, why=why)
+    named = name or uuid.uuid4().hex
+    return AliasEntry(id=named, at=now, by=by, from_version=None, to_version=to_version, why=why)
 
 
 def new(move: AliasEntry) -> AliasRecord:

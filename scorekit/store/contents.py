@@ -169,9 +169,12 @@ class Contents:
 
     def _manifest_bytes(self, ref: Ref) -> bytes:
         try:
-            return self._objects.get(f"{check_name(ref.name)}/{ref.version}/{MANIFEST_FILE}")
+            data = self._objects.get(f"{check_name(ref.name)}/{ref.version}/{MANIFEST_FILE}")
         except FileNotFoundError:
-            raise self._no_version(ref) from None
+            data = b""
+        if not data:  # an empty one closes the number
+            raise self._no_version(ref)
+        return data
 
     def _parsed(self, ref: Ref, data: bytes) -> Manifest:
         place = self._place(ref, MANIFEST_FILE)

@@ -1,8 +1,9 @@
 """Versions on local disk.
 
 A version is written into a hidden staging folder and becomes a version by one rename,
-which fails where the number is taken. A writer holds a lock on its staging folder for
-as long as it lives, so the next one can tell what the dead have left and sweep it up.
+which fails where the number is taken; a folder that holds no version closes its number.
+A writer holds a lock on its staging folder for as long as it lives, so the next one can
+tell what the dead have left and sweep it up.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ from typing import TYPE_CHECKING
 
 from scorekit.errors import Unreachable
 from scorekit.store.manifest import MANIFEST_FILE
-from scorekit.store.objects import VERSION_NUMBER, Change, Content, Objects, Seal, free_number, translated
+from scorekit.store.objects import (
+    VERSION_NUMBER,
+    Change,
+    Claimant,
+    Content,
+    Objects,
+    Seal,
+    free_number,
+    translated,
+)
 
 if TYPE_CHECKING:
     from obstore.store import LocalStore
@@ -29,6 +39,7 @@ LOCK_TIMEOUT = 30.0
 """Seconds to wait for a lock that is held for milliseconds."""
 _LOCK = ".lock"
 _STAGING = ".staging-"
+_CLOSED = ".closed"
 
 
 class LocalObjects(Objects):
@@ -76,8 +87,40 @@ class LocalObjects(Objects):
                     _write(staging / path, content)
                 number = 0
                 while not number:
-                    number = self._try_publish(folder, staging, seal)
+                    free = self.free_number(name)
+                    number = free if _renamed(staging, folder / str(free), seal(free)) else 0
             return number
+
+    def free_number(self, name: str) -> int:
+        """The number after the largest there is, published or not."""
+        with translated(self.uri):
+            folder = self.root / name
+            return free_number(entry.name for entry in folder.iterdir()) if folder.exists() else 1
+
+    def publish_at(
+        self,
+        name: str,
+        number: int,
+        files: Mapping[str, Content],
+        manifest: bytes,
+        claimant: Claimant,  # noqa: ARG002 - a rename needs no claim
+    ) -> bool:
+        """Write aside, then rename."""
+        folder = self.root / name
+        with translated(self.uri):
+            folder.mkdir(parents=True, exist_ok=True)
+            with _staging(folder) as staging:
+                for path, content in files.items():
+                    _write(staging / path, content)
+                return _renamed(staging, folder / str(number), manifest)
+
+    def close(self, name: str, number: int, owner: str) -> None:  # noqa: ARG002 - a folder is closed to all
+        """Put a folder there that holds no version."""
+        folder = self.root / name
+        with translated(self.uri):
+            folder.mkdir(parents=True, exist_ok=True)
+            with _staging(folder) as staging:
+                _renamed(staging, folder / str(number), b"", _CLOSED)
 
     def check_writable(self, name: str) -> None:
         """Refuse a folder that cannot be made or written to."""
@@ -89,19 +132,6 @@ class LocalObjects(Objects):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
-
-    def _try_publish(self, folder: Path, staging: Path, seal: Seal) -> int:
-        number = free_number(entry.name for entry in folder.iterdir())
-        _write(staging / MANIFEST_FILE, seal(number))
-        _sync_folders(staging)
-        try:
-            staging.rename(folder / str(number))
-        except OSError as error:
-            if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-                return 0
-            raise
-        _sync(folder)
-        return number
 
     def swap(self, path: str, change: Change) -> None:
         """Read, change and replace under the model's lock."""
@@ -118,6 +148,20 @@ class LocalObjects(Objects):
             _write(beside, changed)
             beside.replace(target)
             _sync(target.parent)
+
+
+def _renamed(staging: Path, target: Path, last: bytes, name: str = MANIFEST_FILE) -> bool:
+    """Write the last file and rename the folder; False where there is something already."""
+    _write(staging / name, last)
+    _sync_folders(staging)
+    try:
+        staging.rename(target)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            return False
+        raise
+    _sync(target.parent)
+    return True
 
 
 def _folders(path: Path) -> list[str]:

@@ -189,6 +189,8 @@ class Manifest(_Part):
         Kind of baseline stored beside it (``out_of_fold``).
     derived_from : int or None
         The version it is the same model as, with another baseline.
+    job : str or None
+        Id of the job that made it.
     files : dict of str to FileEntry
         Every other file of the version.
     digest : str
@@ -211,6 +213,7 @@ class Manifest(_Part):
     scoring: Scoring
     baseline: str | None = None
     derived_from: int | None = None
+    job: str | None = None
     environment: Environment
     files: dict[str, FileEntry] = Field(default_factory=dict)
     digest: str = ""

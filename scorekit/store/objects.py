@@ -1,10 +1,10 @@
 """Where versions are kept: objects under one URI, on local disk or S3.
 
-Everything above sees six things: read an object, list a version's files, list the
-manifests there are, ask whether a version could be published, publish one, swap an
-object. The last three differ in kind between a disk and a bucket (``local`` and ``s3``),
-because each has another way to make one step indivisible: a rename and a lock here, a
-conditional put there.
+Everything above sees seven things: read an object, list a version's files, list the
+manifests there are, ask whether a version could be published, publish one, close a number
+to publishing, swap an object. The last four differ in kind between a disk and a bucket
+(``local`` and ``s3``), because each has another way to make one step indivisible: a rename
+and a lock here, a conditional put there.
 
 Errors of obstore and of the disk are translated in one place, ``translated``.
 """
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Content = bytes | Path
 Seal = Callable[[int], bytes]
 """Gives the manifest file of a version, once its number is known."""
+Claimant = tuple[str, int]
+"""Who publishes under a number that was given to it, and for which time: a job and its attempt."""
 Change = Callable[[bytes | None], bytes]
 """Gives an object's new content for its old (None: there is none). May be called again."""
 
@@ -61,6 +63,20 @@ class Objects(ABC):
         """Publish a version whole, under the next free number; returns the number."""
 
     @abstractmethod
+    def free_number(self, name: str) -> int:
+        """The number that ``publish`` would try first."""
+
+    @abstractmethod
+    def publish_at(
+        self, name: str, number: int, files: Mapping[str, Content], manifest: bytes, claimant: Claimant
+    ) -> bool:
+        """Publish a version whole under a given number; False where the number is not to be had."""
+
+    @abstractmethod
+    def close(self, name: str, number: int, owner: str) -> None:
+        """See to it that no claimant of an owner publishes under a number from now on."""
+
+    @abstractmethod
     def check_writable(self, name: str) -> None:
         """Refuse what ``publish`` would refuse, as far as can be told without writing."""
 
@@ -88,15 +104,14 @@ class Objects(ABC):
             return obstore.get(self.bucket(), path).bytes().to_bytes()
 
     def exists(self, path: str) -> bool:
-        """Whether there is such an object."""
+        """Whether there is such an object, and it holds anything."""
         import obstore
 
         try:
             with translated(self.uri):
-                obstore.head(self.bucket(), path)
+                return obstore.head(self.bucket(), path)["size"] > 0
         except FileNotFoundError:
             return False
-        return True
 
     def names(self, prefix: str) -> list[str]:
         """Names of the objects directly below a prefix."""

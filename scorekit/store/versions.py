@@ -140,8 +140,51 @@ class Store(Contents):
         if alias is not None:
             self._move(name, alias, aliases.entry(version, by=by, why="published"))
         if alias != CHAMPION:
-            self._first_champion(name, by)
+            self.name_champion(name, by=by)
         return manifest.sealed(version, entries)
+
+    def publish_at(
+        self, version: int, manifest: Manifest, files: Mapping[str, Content], *, attempt: int
+    ) -> Manifest | None:
+        """Publish what a job made, whole or not at all, under a number that was reserved for it.
+
+        Parameters
+        ----------
+        version : int
+        manifest : Manifest
+            With its ``job``.
+        files : mapping of str to bytes or Path
+        attempt : int
+            Of the job; each has another.
+
+        Returns
+        -------
+        Manifest or None
+            As it was published; None where the number is not to be had: ``close`` says whether
+            an earlier attempt of the job has it.
+        """
+        name = check_name(manifest.name)
+        entries = {_check_file_name(path): file_entry(content) for path, content in files.items()}
+        sealed = manifest.sealed(version, entries)
+        claimant = (str(manifest.job), attempt)
+        done = self._objects.publish_at(name, version, files, sealed.to_bytes(), claimant)
+        return sealed if done else None
+
+    def close(self, ref: Ref, job: str) -> bool:
+        """See to it that no attempt of a job publishes under a number any more.
+
+        Returns
+        -------
+        bool
+            Whether one has before.
+        """
+        self._objects.close(check_name(ref.name), ref.version, job)
+        path = f"{ref.name}/{ref.version}/{MANIFEST_FILE}"
+        return self._objects.exists(path) and self._parsed(ref, self._objects.get(path)).job == job
+
+    def next_version(self, name: str) -> int:
+        """The number after every one that is taken; it is not taken by this."""
+        return self._objects.free_number(check_name(name))
 
     def check_writable(self, name: str) -> None:
         """Refuse a store that ``publish`` could not use, as far as can be told without writing.
@@ -164,7 +207,9 @@ class Store(Contents):
         check_alias(alias)
         signatures.allow_unsigned()
 
-    def _first_champion(self, name: str, by: str) -> None:
+    def name_champion(self, name: str, *, by: str) -> None:
+        """Have the first version of a model champion, unless there is one already."""
+
         def keep(current: bytes | None) -> bytes:
             if current is not None:
                 return current
@@ -216,8 +261,19 @@ class Store(Contents):
             f"{name} has no alias {alias}, only {some(self.alias_names(name))}", hint=LIST_HINT
         )
 
-    def promote(self, ref: Ref, alias: str = CHAMPION, *, by: str, why: str = "") -> AliasRecord:
+    def promote(
+        self, ref: Ref, alias: str = CHAMPION, *, by: str, why: str = "", move: str | None = None
+    ) -> AliasRecord:
         """Point an alias at a version, which has to hold.
+
+        Parameters
+        ----------
+        ref : Ref
+        alias : str
+        by, why : str
+            For the history.
+        move : str, optional
+            Name of the move: one that was made is not made again, wherever the alias points now.
 
         Raises
         ------
@@ -226,7 +282,7 @@ class Store(Contents):
         """
         check_alias(alias)
         self._require_whole(ref)
-        return self._move(ref.name, alias, aliases.entry(ref.version, by=by, why=why))
+        return self._move(ref.name, alias, aliases.entry(ref.version, by=by, why=why, name=move))
 
     def _require_whole(self, ref: Ref) -> None:
         """Refuse a version that scoring would refuse, before anything points at it."""

@@ -69,7 +69,7 @@ def test_a_store_fills_a_bucket_or_a_prefix(bucket: str) -> None:
 def test_more_versions_than_a_listing_has_on_a_page(bucket: str) -> None:
     raw = Raw(f"s3://{bucket}/m")
     for version in range(1, 1102):
-        raw.write(f"bank/{version}/manifest.json", b"")
+        raw.write(f"bank/{version}/manifest.json", b"{}")
     assert Store.open(f"s3://{bucket}/m").versions("bank") == list(range(1, 1102))
 
 
