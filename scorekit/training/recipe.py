@@ -199,7 +199,7 @@ def make_recipe(file: Path | None, given: Mapping[str, Any]) -> Recipe:
         content.pop("estimator", None)
     if "target" not in {**content, **options}:
         raise UsageError("no target column is given", hint="--target COLUMN, or target in the recipe")
-    return _validated(Recipe, {**content, **options}, f"{file}: " if file is not None else "")
+    return validated(Recipe, {**content, **options}, f"{file}: " if file is not None else "")
 
 
 def read_search(file: Path) -> Search:
@@ -210,7 +210,7 @@ def read_search(file: Path) -> Search:
     UsageError
         If it cannot be read, or a field is unknown or out of range.
     """
-    return _validated(Search, read_toml(file, "search"), f"{file}: ")
+    return validated(Search, read_toml(file, "search"), f"{file}: ")
 
 
 def read_toml(file: Path, what: str) -> dict[str, Any]:
@@ -234,7 +234,21 @@ def read_toml(file: Path, what: str) -> dict[str, Any]:
 _Kind = TypeVar("_Kind", bound=BaseModel)
 
 
-def _validated(kind: type[_Kind], content: Mapping[str, Any], source: str) -> _Kind:
+def validated(kind: type[_Kind], content: Mapping[str, Any], source: str = "") -> _Kind:
+    """What a table says, as a model.
+
+    Parameters
+    ----------
+    kind : type of BaseModel
+    content : mapping
+    source : str
+        What messages begin with.
+
+    Raises
+    ------
+    UsageError
+        Naming the field that is unknown or out of range.
+    """
     try:
         return kind.model_validate(content)
     except ValidationError as error:
