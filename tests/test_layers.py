@@ -40,6 +40,7 @@ LAYERS: dict[str, float] = {
     "answering": 2,
     "batch": 3,
     "stream": 3,
+    "jobs": 3,
     "access": 3,
     "versions": 3,
     "comparison": 3,
