@@ -34,6 +34,8 @@ VARIABLES: Mapping[str, str] = {
     "SCOREKIT_TRUSTED_KEYS": "public keys that versions must be signed by ([versions](versions.md))",
     "SCOREKIT_DATABASE_URL": "the database that holds the state, as a secret",
     "SCOREKIT_DATABASE_URL_FILE": "a file that holds that secret",
+    "SCOREKIT_KEY_PEPPER": "what API keys are kept with, as a secret ([security](security.md))",
+    "SCOREKIT_KEY_PEPPER_FILE": "a file that holds that secret",
     "SCOREKIT_AWS_ROLE_ARN": "a role to assume for `s3://` ([versions](versions.md#s3))",
     "SCOREKIT_AWS_EXTERNAL_ID": "what that role asks for",
     "SCOREKIT_AWS_SESSION_NAME": "how that role's session is called",
@@ -54,8 +56,8 @@ VARIABLES: Mapping[str, str] = {
 }
 """Variables of the environment that stand for no option of their own."""
 
-RESERVED_TABLES = frozenset({"quality", "fallback", "switch", "alerts"})
-"""Tables that are no commands: the policy, read where it is used."""
+RESERVED_TABLES = frozenset({"quality", "fallback", "switch", "alerts", "auth"})
+"""Tables that are no commands: the policy, and whose tokens are taken; read where they are used."""
 
 KINDS: Mapping[Kind, tuple[type, ...]] = {
     "a text": (str,),

@@ -2,6 +2,11 @@
 
     ScorekitError
     ├── UsageError            2   the command cannot be carried out as given
+    │   ├── NotAuthenticated      who calls the service does not show who they are
+    │   ├── NotAllowed            a caller may not do what they ask for
+    │   ├── JobNotFound           no such job
+    │   ├── JobConflict           a job that contradicts another, or that is over
+    │   └── JobFailed             a job went over its limits, or ended unexpectedly
     ├── DataError             3   input that cannot be read or does not meet the schema
     │   ├── FormatError           unreadable: file, line, what was expected
     │   ├── SchemaError           readable, but not the columns or types of the model
@@ -71,6 +76,53 @@ class UsageError(ScorekitError):
     code = "usage"
     setting: tuple[str, ...] = ()
     """The setting of the policy that is the matter, by its tables and its name."""
+
+
+class NotAuthenticated(UsageError):
+    """A caller of the service does not show who they are, or not in a way that holds."""
+
+    http_status = 401
+    code = "not_authenticated"
+
+
+class NotAllowed(UsageError):
+    """A caller of the service may not do what they ask for.
+
+    Parameters
+    ----------
+    message : str
+    scope : str, optional
+        What they would need.
+    """
+
+    http_status = 403
+    code = "not_allowed"
+
+    def __init__(
+        self, message: str, *, scope: str = "", hint: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.scope = scope
+
+
+class JobNotFound(UsageError):
+    """No such job."""
+
+    http_status = 404
+    code = "job_not_found"
+
+
+class JobConflict(UsageError):
+    """A job that contradicts one that was asked for before."""
+
+    http_status = 409
+    code = "idempotency_conflict"
+
+
+class JobFailed(UsageError):
+    """A job that went over its limits, or whose process ended again and again."""
+
+    code = "job_crashed"
 
 
 class DataError(ScorekitError):
@@ -210,6 +262,25 @@ CODES: Mapping[str, Code] = {
     "fallback": Code(UsageError, "a rung of the fallback ladder is not as it should be"),
     "no_fallback": Code(UsageError, "a fallback of the ladder cannot answer for this model"),
     "alerts": Code(UsageError, "a setting of the alerts is not as it should be"),
+    # who calls the service
+    "auth": Code(UsageError, "a setting of `[auth]` is not as it should be"),
+    "no_pepper": Code(UsageError, "the secret that API keys are kept with is missing or too short"),
+    "no_such_key": Code(UsageError, "no API key of this id"),
+    "too_many_keys": Code(UsageError, "two API keys of one name are live already"),
+    "not_authenticated": Code(NotAuthenticated, "a request without an API key or a token"),
+    "bad_credentials": Code(
+        NotAuthenticated, "an API key or a token that is not known, not valid, expired or revoked"
+    ),
+    "not_allowed": Code(NotAllowed, "the caller lacks the scope for it"),
+    # jobs
+    "job_not_found": Code(JobNotFound, "no such job"),
+    "idempotency_conflict": Code(JobConflict, "another request was made under the same idempotency key"),
+    "data_not_allowed": Code(NotAllowed, "a place that clients may not name to train from"),
+    "bad_request": Code(UsageError, "a request to train that asks for what a client may not"),
+    "upload_gone": Code(UsageError, "the uploaded data of a job is not where the worker looks for it"),
+    "job_timeout": Code(JobFailed, "a job took longer than it may"),
+    "job_memory": Code(JobFailed, "a job took more memory than it may"),
+    "job_crashed": Code(JobFailed, "the process of a job ended unexpectedly, each time it was tried"),
     # data
     "data": Code(DataError, "bad data"),
     "format": Code(DataError, "a file that cannot be read as what it says it is"),
@@ -260,6 +331,7 @@ CODES: Mapping[str, Code] = {
     "state_locked": Code(Unreachable, "another process holds the state database for too long"),
     "state_corrupt": Code(Unreachable, "the state database is damaged, or is none"),
     "state_replaced": Code(Unreachable, "the state database was removed or replaced while it was in use"),
+    "token_keys": Code(Unreachable, "the keys that tokens are signed with cannot be had"),
     "delivery_failed": Code(Unreachable, "an alert was not taken; it stays in the outbox and is sent again"),
     "nothing_to_do": Code(NothingToDo, "another run holds the lock, or the output is complete already"),
     "locked": Code(NothingToDo, "another run is writing this output"),

@@ -91,31 +91,54 @@ def read_policy(settings: Settings) -> Policy:
     found = {name: settings.values[name] for name in TABLES if name in settings.values}
     if not found:
         return Policy()
-    return Policy(settings=settings, **{name: _read(settings, name, found[name]) for name in found})
+    tables = {name: read_table(settings, name, _class_of(name), _settings_classes(name)) for name in found}
+    return Policy(settings=settings, **tables)
 
 
-def _read(settings: Settings, table: str, content: Any) -> Any:
+def read_table(
+    settings: Settings, table: str, cls: Any, within: tuple[Any, ...], code: str = "policy"
+) -> Any:
+    """A table of the settings file, which has to be there.
+
+    Parameters
+    ----------
+    settings : Settings
+    table : str
+    cls : type
+        A dataclass that it is read as.
+    within : tuple of type
+        That, and those that its own tables are read as: a wrong name is held to theirs.
+    code : str
+        Of the error.
+
+    Raises
+    ------
+    UsageError
+        Naming the file, the line and the setting that is wrong.
+    """
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(_class_of(table)).validate_python(content)
+        return TypeAdapter(cls).validate_python(settings.values[table])
     except ValidationError as error:
         # a wrong name before what it may have caused
         first = min(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
-        raise _explained(settings, table, first) from None
+        raise _explained(settings, table, first, within, code) from None
 
 
-def _explained(settings: Settings, table: str, error: ErrorDetails) -> UsageError:
+def _explained(
+    settings: Settings, table: str, error: ErrorDetails, within: tuple[Any, ...], code: str
+) -> UsageError:
     known = _known(settings, [table, *error["loc"]])
     place = _place(settings, known)
     said = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         name = str(error["loc"][-1])
-        return UsageError(f"{place}: no such setting: {name}", hint=_nearest(name, table), code="policy")
+        return UsageError(f"{place}: no such setting: {name}", hint=_nearest(name, within), code=code)
     if error["type"] == "value_error":
-        return UsageError(f"{place}: [{'.'.join(known)}]: {said}", code="policy")
+        return UsageError(f"{place}: [{'.'.join(known)}]: {said}", code=code)
     said = _KINDS.get(error["type"], said)
-    return UsageError(f"{place}: {'.'.join(known)} should be {said}", code="policy")
+    return UsageError(f"{place}: {'.'.join(known)} should be {said}", code=code)
 
 
 _KINDS = {
@@ -151,8 +174,8 @@ def _place(settings: Settings, path: Sequence[str]) -> str:
     return place
 
 
-def _nearest(name: str, table: str) -> str | None:
-    names = {found for cls in _settings_classes(table) for found in cls.__dataclass_fields__}
+def _nearest(name: str, within: tuple[Any, ...]) -> str | None:
+    names = {found for cls in within for found in cls.__dataclass_fields__}
     near = nearest(name, sorted(names))
     return f"did you mean {near}?" if near else None
 

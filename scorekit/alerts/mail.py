@@ -12,9 +12,9 @@ from scorekit.alerts.channels import Channel
 from scorekit.alerts.decision import Alert
 from scorekit.alerts.secrets import read_secret
 from scorekit.alerts.settings import MailSettings
-from scorekit.alerts.web import explain
 from scorekit.alerts.wording import headline, plain_text
 from scorekit.errors import UsageError
+from scorekit.web import explain
 
 _LOG = logging.getLogger(__name__)
 PORTS = {"starttls": 587, "tls": 465, "none": 25}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
-import ssl
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -21,6 +19,7 @@ from scorekit.alerts.decision import Alert
 from scorekit.alerts.secrets import Secret, read_secret, redacted, web_address
 from scorekit.alerts.settings import AlertmanagerSettings, SlackSettings, WebhookSettings, WebSettings
 from scorekit.alerts.wording import alertmanager_body, slack_body, webhook_body
+from scorekit.web import explain, opener
 
 ALERTMANAGER_PATH = "/api/v2/alerts"
 
@@ -98,20 +97,7 @@ def post_json(url: Secret, body: Any, headers: Mapping[str, str], seconds: float
         headers={"Content-Type": "application/json", "User-Agent": f"scorekit/{__version__}", **headers},
         method="POST",
     )
-    _opener().open(request, timeout=seconds).close()
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.HTTPDefaultErrorHandler(),
-    ):
-        opener.add_handler(handler)
-    return opener
+    opener().open(request, timeout=seconds).close()
 
 
 def _answered(code: int) -> str:
@@ -121,26 +107,3 @@ def _answered(code: int) -> str:
         phrase = ""
     where = "; give the address it leads to" if 300 <= code < 400 else ""
     return f"answered {code}{phrase}{where}"
-
-
-EXPLAINED: tuple[tuple[type[BaseException], str], ...] = (
-    (TimeoutError, "did not answer in time"),
-    (ssl.SSLCertVerificationError, "has a certificate that is not trusted"),
-    (ssl.SSLError, "does not speak TLS as it should"),
-    (socket.gaierror, "has a host that is not known"),
-    (ConnectionRefusedError, "refused the connection"),
-    (ConnectionError, "closed the connection"),
-    (http.client.HTTPException, "does not speak HTTP as it should"),
-    (OSError, "cannot be reached"),
-)
-"""What to say of errors; their own words may hold the address."""
-
-
-def explain(error: BaseException) -> str:
-    """An error of a connection in words that hold no secret."""
-    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
-        error = error.reason
-    said = next(said for kind, said in EXPLAINED if isinstance(error, kind))
-    if isinstance(error, OSError) and said == "cannot be reached" and error.strerror:
-        return f"{said}: {error.strerror}"
-    return said
