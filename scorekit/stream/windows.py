@@ -193,9 +193,9 @@ class Windows(Tumbling):
         Talks to the state's database; touches nothing of the next window, so that another
         thread may do it.
         """
-        return self.gate.decide(cut.number, cut.window, cut.poor, first_row=cut.row)
+        return self._gate.decide(cut.number, cut.window, cut.poor, first_row=cut.row)
 
     def follow(self, decision: Decision) -> None:
         """Let the rows to come be answered as was decided."""
         replaces = decision.action == "replace"
-        self._standing_in = Lanes(self.gate.replacing(decision.verdict)) if replaces else None
+        self._standing_in = Lanes(self._gate.replacing(decision.verdict)) if replaces else None
