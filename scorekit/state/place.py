@@ -35,6 +35,17 @@ def find(store_uri: str | None = None, url: str | None = None) -> Database:
     return _by_url(url) if url else _beside(store_uri or _default_store())
 
 
+def folder(store_uri: str | None = None) -> Path:
+    """The folder of this machine where a store's state is kept, where no URL names a database.
+
+    Parameters
+    ----------
+    store_uri : str, optional
+        By default ``SCOREKIT_STORE``, else ``models``.
+    """
+    return _beside(store_uri or _default_store()).path.parent
+
+
 def is_bucket(store_uri: str | None = None) -> bool:
     """Whether a store is a bucket, which several machines may share.
 
