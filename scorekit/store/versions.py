@@ -179,8 +179,12 @@ class Store(Contents):
             Whether one has before.
         """
         self._objects.close(check_name(ref.name), ref.version, job)
-        path = f"{ref.name}/{ref.version}/{MANIFEST_FILE}"
-        return self._objects.exists(path) and self._parsed(ref, self._objects.get(path)).job == job
+        return self.job_of(ref) == job
+
+    def job_of(self, ref: Ref) -> str | None:
+        """Id of the job that has published a version; None where there is no version, or no job has."""
+        path = f"{check_name(ref.name)}/{ref.version}/{MANIFEST_FILE}"
+        return self._parsed(ref, self._objects.get(path)).job if self._objects.exists(path) else None
 
     def next_version(self, name: str) -> int:
         """The number after every one that is taken; it is not taken by this."""
