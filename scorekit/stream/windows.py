@@ -174,26 +174,13 @@ class Windows(Tumbling):
         self.follow(decision)
         return decision
 
-    def cut(self) -> Cut | None:
-        """End the window, and begin the next one; None if it has no rows.
-
-        Like ``follow``, for whoever scores and adds rows: neither waits for anything.
-        """
-        if not self._window.rows:
-            return None
-        place = self._place
-        cut = Cut(place.number, place.row, self._window, self._poor)
-        place.number, place.row = place.number + 1, place.row + self._window.rows
-        self._begin()
-        return cut
-
     def decide(self, cut: Cut) -> Decision:
         """Judge what was cut and write it down.
 
         Talks to the state's database; touches nothing of the next window, so that another
         thread may do it.
         """
-        return self._gate.decide(cut.number, cut.window, cut.poor, first_row=cut.row)
+        return cut.decide(self._gate)
 
     def follow(self, decision: Decision) -> None:
         """Let the rows to come be answered as was decided."""
