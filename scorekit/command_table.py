@@ -22,6 +22,7 @@ COMMANDS: dict[str, Entry] = {
     "score": Entry("score_batch:score_batch", "Score every row of INPUT.", _SCORE),
     "score-batch": Entry("score_batch:score_batch", "Score every row of INPUT.", _SCORE),
     "score-stream": Entry("score_stream:score_stream", "Answer JSON lines by scores, line by line.", _SCORE),
+    "serve": Entry("serve:serve", "Answer requests over HTTP.", _SCORE),
     "reproduce": Entry("reproduce:reproduce", "Train a version again and compare.", _MODELS),
     "check": Entry("check:check", "Say how a model does, as a monitoring plugin.", _SYSTEM),
     "doctor": Entry("doctor:doctor", "Show what is installed, active and reachable.", _SYSTEM),
@@ -63,6 +64,15 @@ GROUPS: dict[str, tuple[str, str, dict[str, Entry]]] = {
             "status": Entry("switch:status", "Show how the kill switch of a model stands."),
             "trip": Entry("switch:trip", "Open the kill switch: nothing is published any more."),
             "reset": Entry("switch:reset", "Close the kill switch again."),
+        },
+    ),
+    "keys": (
+        "API keys of the service.",
+        _SYSTEM,
+        {
+            "create": Entry("keys:create", "Make an API key of NAME, and show it this once."),
+            "list": Entry("keys:list_keys", "List every API key there was, and how it stands."),
+            "revoke": Entry("keys:revoke", "Revoke an API key for good."),
         },
     ),
     "db": (

@@ -162,6 +162,16 @@ OPTIONS: Mapping[str, Mapping[str, Kind]] = {
         "store": "a text",
         "verbose": "true or false",
     },
+    "keys": {
+        "by": "a text",
+        "expires": "a text",
+        "json": "true or false",
+        "log-format": "a text",
+        "quiet": "true or false",
+        "scope": "a list of texts",
+        "store": "a text",
+        "verbose": "true or false",
+    },
     "db": {
         "json": "true or false",
         "log-format": "a text",
