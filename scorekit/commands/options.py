@@ -70,6 +70,23 @@ def read_age(option: str, given: str) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+_SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+
+
+def read_size(option: str, given: str) -> int:
+    """A size such as ``4GiB`` or ``512MiB``, in bytes.
+
+    Raises
+    ------
+    UsageError
+        If it is none, naming the option.
+    """
+    found = re.fullmatch(r"([0-9]{1,9})\s?([KMGT]iB|B)", given.strip())
+    if found is None:
+        raise UsageError(f"{option} takes a size, not {given!r}", hint="write it as 4GiB, 512MiB or 1000B")
+    return int(found[1]) * _SIZES[found[2]]
+
+
 def who(by: str | None) -> str:
     """Who does it, for a history: as given, else the user's name, as far as there is one."""
     import getpass
