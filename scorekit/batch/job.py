@@ -416,7 +416,8 @@ class _Run:
 
     def _result(self, fate: Fate, place: str, refusal: ScorekitError | None = None) -> JobResult:
         summary, verdict = self._rows.summary, self._decided.verdict
-        answered = replace(verdict.window, rejected=summary.rejected, fallback=summary.fallback)
+        # the ids are judged, and eight bytes a row of every output of a folder would be much
+        answered = replace(verdict.window, rejected=summary.rejected, fallback=summary.fallback, ids=None)
         return JobResult(
             target=place,
             summary=summary,

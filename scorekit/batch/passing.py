@@ -44,8 +44,6 @@ class Pass:
     ----------
     summary : ScoreSummary
     window : Window
-    ids : SeenIds or None
-        None as long as no id column was met.
     first_error : str or None
         First line of the errors file.
     schema : pyarrow.Schema or None
@@ -71,15 +69,14 @@ class Pass:
         self.summary = ScoreSummary()
         self.window = Window()
         self.poor = poor
-        self.ids: SeenIds | None = None
         self.first_error: str | None = None
         self.schema: pa.Schema | None = None
 
     def take_up(self, state: State, ids: SeenIds | None) -> None:
         """Go on where an earlier run stopped."""
-        self.ids = ids
         self.summary = ScoreSummary.from_dict(state.summary)
         self.window = Window.from_dict(state.window)
+        self.window.ids = ids
         self.poor = PoorRows.from_dict(state.poor)
         self.schema = state.arrow_schema()
         self._progress.advance(self.summary.rows)
@@ -113,17 +110,14 @@ class Pass:
             self.check_rejects(at_end=False)
             self._progress.advance(len(chunk.scored))
             yield chunk
-        if self.ids is not None:
-            self.window.duplicates = self.ids.duplicates()
 
     def _count(self, chunk: ScoredChunk) -> None:
         self.summary.add(chunk.scored)
-        self.window.add(chunk.scored.window())
-        self.poor.add(len(chunk.scored), chunk.scored.poor)
-        ids = self._ids_of(chunk)
+        window, ids = chunk.scored.window(), self._ids_of(chunk)
         if ids.num_columns:
-            self.ids = self.ids or SeenIds()
-            self.ids.add(hash_ids(ids))
+            window.ids = SeenIds(hash_ids(ids))
+        self.window.add(window)
+        self.poor.add(len(chunk.scored), chunk.scored.poor)
 
     def _ids_of(self, chunk: ScoredChunk) -> pa.RecordBatch:
         return chunk.output.select(list(self._carried.ids(chunk.output.schema.names)))

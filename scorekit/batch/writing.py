@@ -98,8 +98,9 @@ class Parts:
         self._state.key = key
         self._state.error_bytes = errors.tell()
         rows.remember(self._state, last)
-        if rows.ids is not None:
-            self._state.ids = self._partial.add_ids(rows.ids.unsaved(), self._state.ids)
+        ids = rows.window.ids
+        if ids is not None:
+            self._state.ids = self._partial.add_ids(ids.unsaved(), self._state.ids)
         self._partial.write(self._state)
 
     def __enter__(self) -> Self:

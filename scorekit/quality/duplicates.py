@@ -53,7 +53,7 @@ def combine(hashes: Sequence[Hashes]) -> Hashes:
 
 
 class SeenIds:
-    """The ids of a window, batch by batch.
+    """The ids of a window, batch by batch; those of its parts add up, in any order.
 
     Two ids of a million share a hash with a probability of one in 40 million.
     """
@@ -65,6 +65,10 @@ class SeenIds:
     def add(self, hashes: Hashes) -> None:
         """Take in the ids of a batch."""
         self._batches.append(hashes)
+
+    def merge(self, other: SeenIds) -> None:
+        """Take in the ids of other rows of the same window."""
+        self._batches += other._batches
 
     def unsaved(self) -> Hashes:
         """Those that were added since this was last asked."""

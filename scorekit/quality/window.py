@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scorekit.quality.duplicates import SeenIds
+
 
 @dataclass(eq=False)
 class Window:
@@ -24,8 +26,8 @@ class Window:
         See ``counting.Counter``; empty where there is no baseline, or nothing was counted yet.
     answers : ndarray of int64
         See ``ladder.AnswerCounter``; empty where the fallback answered nothing.
-    duplicates : int or None
-        Rows whose id stood before; None where there are no ids.
+    ids : SeenIds or None
+        None where there are no ids.
     """
 
     rows: int = 0
@@ -34,14 +36,10 @@ class Window:
     flaws: dict[tuple[str, str], int] = field(default_factory=dict)
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     answers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    duplicates: int | None = None
+    ids: SeenIds | None = None
 
     def add(self, other: Window) -> None:
-        """Take in the rows of another window; the order does not matter.
-
-        Ids that stand in both are not found here: whoever splits the rows of a window counts
-        repeated ids over all of them (``duplicates.SeenIds``), and says so of the whole.
-        """
+        """Take in the rows of another window; the order does not matter."""
         self.rows += other.rows
         self.rejected += other.rejected
         self.fallback += other.fallback
@@ -49,16 +47,22 @@ class Window:
             self.flaws[flaw] = self.flaws.get(flaw, 0) + count
         self.counts = _added(self.counts, other.counts)
         self.answers = _added(self.answers, other.answers)
-        if other.duplicates is not None:
-            self.duplicates = other.duplicates + (self.duplicates or 0)
+        if other.ids is not None:
+            self.ids = self.ids or SeenIds()
+            self.ids.merge(other.ids)
 
     @property
     def poor(self) -> int:
         """Rows that the model did not answer."""
         return self.rejected + self.fallback
 
+    @property
+    def duplicates(self) -> int | None:
+        """Rows whose id stood before; None where there are no ids."""
+        return None if self.ids is None else self.ids.duplicates()
+
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """As JSON can hold it, but for the ids: there is one for each row."""
         return {
             "rows": self.rows,
             "rejected": self.rejected,
@@ -66,7 +70,6 @@ class Window:
             "flaws": [[code, column, count] for (code, column), count in self.flaws.items()],
             "counts": self.counts.tolist(),
             "answers": self.answers.tolist(),
-            "duplicates": self.duplicates,
         }
 
     @classmethod
@@ -79,7 +82,6 @@ class Window:
             flaws={(code, column): count for code, column, count in content["flaws"]},
             counts=np.array(content["counts"], dtype=np.int64),
             answers=np.array(content["answers"], dtype=np.int64),
-            duplicates=content["duplicates"],
         )
 
 

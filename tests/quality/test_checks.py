@@ -27,7 +27,7 @@ def test_checks_are_made_in_the_order_of_the_groups_and_each_says_what_it_looks_
 
 
 def test_rows_that_have_not_moved_are_ok_by_every_check() -> None:
-    verdict = judged(window(duplicates=0), rows={"least": 10, "most": 10_000})
+    verdict = judged(window(ids=windows.ids(1, 2)), rows={"least": 10, "most": 10_000})
     assert {found.state for found in verdict.findings} == {"ok"}
     assert (verdict.state, verdict.outcome) == ("ok", "pass")
 
@@ -47,11 +47,11 @@ def test_without_a_band_and_without_ids_there_is_nothing_to_find() -> None:
     assert checks.isdisjoint({"input.rows", "input.duplicates"})
 
 
-@pytest.mark.parametrize(("duplicates", "state"), [(0, "ok"), (1, "alarm")])
-def test_an_id_that_stands_twice_fails_the_run(duplicates: int, state: State) -> None:
-    verdict = judged(window(duplicates=duplicates))
+@pytest.mark.parametrize(("second", "state", "outcome"), [(2, "ok", "pass"), (1, "alarm", "fail")])
+def test_an_id_that_stands_twice_fails_the_run(second: int, state: State, outcome: str) -> None:
+    verdict = judged(window(ids=windows.ids(1, second)))
     assert finding(verdict, "input.duplicates").state == state
-    assert verdict.outcome == ("fail" if duplicates else "pass")
+    assert verdict.outcome == outcome
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from scorekit.engine.columns import Columns
 from scorekit.quality.counting import Counter
+from scorekit.quality.duplicates import SeenIds, hash_numbers
 from scorekit.quality.judging import Judge
 from scorekit.quality.settings import QualitySettings
 from scorekit.quality.verdict import Finding, Verdict
@@ -63,6 +64,11 @@ def window(change: Changed = unchanged, count: int = ROWS, **more: Any) -> Windo
     numeric, codes, scores = rows(count, seed=2)
     change(numeric, codes, scores)
     return Window(rows=count, counts=COUNTER.count(numeric, codes, scores), **more)
+
+
+def ids(*numbers: int) -> SeenIds:
+    """The ids of rows."""
+    return SeenIds(hash_numbers(np.array(numbers, dtype=np.int64)))
 
 
 def settings(**content: Any) -> QualitySettings:
