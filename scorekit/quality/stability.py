@@ -112,7 +112,7 @@ def compare(
     if any(index.psi_adjusted >= limits.warn for index in judged):
         for place, any_shift, material in zip(
             enough,
-            benjamini_hochberg([index.p_any for index in judged]),
+            benjamini_hochberg([index.p_any_corrected for index in judged]),
             holm([index.p_material for index in judged]),
             strict=True,
         ):

@@ -43,6 +43,16 @@ def test_it_is_never_negative_and_the_same_both_ways(pair: tuple[list[int], list
     assert (there.contributions >= 0).all()
 
 
+@given(BOTH)
+def test_the_correction_for_small_samples_makes_chance_no_less_likely(
+    pair: tuple[list[int], list[int]],
+) -> None:
+    found = population_stability_index(*pair)
+    many = population_stability_index([1000 * count for count in pair[0]], [1000 * count for count in pair[1]])
+    assert found.p_any <= found.p_any_corrected
+    assert many.p_any_corrected == pytest.approx(many.p_any, rel=0.1, abs=1e-12)
+
+
 @given(BOTH, st.randoms(use_true_random=False))
 def test_the_order_of_bins_and_empty_ones_do_not_matter(
     pair: tuple[list[int], list[int]], chance: Any

@@ -28,6 +28,15 @@ def test_chance_is_not_taken_for_a_shift(rows: int) -> None:
     assert sum("warn" in window for window in windows) <= 15
 
 
+def test_a_hundred_rows_warn_as_seldom_as_the_correction_promises() -> None:
+    """By PSI alone six windows in a hundred do: its χ² is a limit, which ten rows in a bin have not reached."""
+    chance = np.random.default_rng(1)
+    shares = np.array([np.array(bins.counts) / bins.rows for bins in BASELINE])
+    windows = [compare(BASELINE, list(chance.multinomial(100, shares))) for _ in range(2_000)]
+    warned = [any(column.state != "ok" for column in window) for window in windows]
+    assert np.mean(warned) <= Thresholds().warn_p
+
+
 @pytest.mark.parametrize(
     ("rows", "shift", "state"), [(350, 1.0, "alarm"), (5000, 0.4, "warn"), (5000, 0.05, "ok")]
 )
