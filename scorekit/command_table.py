@@ -24,6 +24,7 @@ COMMANDS: dict[str, Entry] = {
     "score-stream": Entry("score_stream:score_stream", "Answer JSON lines by scores, line by line.", _SCORE),
     "serve": Entry("serve:serve", "Answer requests over HTTP.", _SCORE),
     "reproduce": Entry("reproduce:reproduce", "Train a version again and compare.", _MODELS),
+    "worker": Entry("worker:worker", "Carry out jobs that were submitted to the service.", _SYSTEM),
     "check": Entry("check:check", "Say how a model does, as a monitoring plugin.", _SYSTEM),
     "doctor": Entry("doctor:doctor", "Show what is installed, active and reachable.", _SYSTEM),
 }
