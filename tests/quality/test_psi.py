@@ -48,7 +48,7 @@ def test_the_correction_for_small_samples_makes_chance_no_less_likely(
     pair: tuple[list[int], list[int]],
 ) -> None:
     found = population_stability_index(*pair)
-    many = population_stability_index([1000 * count for count in pair[0]], [1000 * count for count in pair[1]])
+    many = population_stability_index(*([10_000 * count for count in counts] for counts in pair))
     assert found.p_any <= found.p_any_corrected
     assert many.p_any_corrected == pytest.approx(many.p_any, rel=0.1, abs=1e-12)
 

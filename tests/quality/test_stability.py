@@ -29,7 +29,7 @@ def test_chance_is_not_taken_for_a_shift(rows: int) -> None:
 
 
 def test_a_hundred_rows_warn_as_seldom_as_the_correction_promises() -> None:
-    """By PSI alone six windows in a hundred do: its χ² is a limit, which ten rows in a bin have not reached."""
+    """Six in a hundred do where χ² is taken for more than the limit it is."""
     chance = np.random.default_rng(1)
     shares = np.array([np.array(bins.counts) / bins.rows for bins in BASELINE])
     windows = [compare(BASELINE, list(chance.multinomial(100, shares))) for _ in range(2_000)]
