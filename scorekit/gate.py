@@ -122,6 +122,7 @@ class Gate:
             or "fail" in settings.checks.values()
             or (with_ids and "input.duplicates" not in settings.checks)
             or any("fail" in column.checks.values() for column in settings.columns.values())
+            or self._judge.foreign_may_fail
             or any(
                 limit is not None
                 for limit in (rows.least, rows.most, switch.poor, switch.total, switch.windows)

@@ -43,7 +43,13 @@ class Judge:
         self.settings = settings
         self.counter = counter
         self._answers = answers
-        self._checks = (*CHECKS, *_foreign(settings))
+        self._foreign = _foreign(settings)
+        self._checks = (*CHECKS, *self._foreign)
+
+    @property
+    def foreign_may_fail(self) -> bool:
+        """Whether a check of another package may stop the run where the policy does not say so."""
+        return any(self.settings.action(check.id, "", check.action) == "fail" for check in self._foreign)
 
     def judge(self, window: Window) -> Verdict:
         """The verdict of a window.

@@ -23,6 +23,7 @@ from tests.batch.nights import CALM, DRIFTED, FALLBACK, Night, sources
 from tests.batch.test_batch import read, write
 from tests.batch.test_remote import got, names
 from tests.conftest import Bank, scorekit
+from tests.quality.foreign import bring
 
 
 def model_scores(night: Night, data: str = "drifted.parquet") -> list[float]:
@@ -378,6 +379,18 @@ def test_ids_that_may_stand_twice_keep_a_stream_back_until_all_are_seen(night: N
     assert done.returncode == 5
     assert done.stdout == b""
     assert night.made() == {"twice.parquet", "scorekit-n2.quarantine.jsonl"}
+
+
+def test_a_check_of_another_package_that_may_stop_the_run_keeps_a_stream_back(
+    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring("Stops", tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}:{Path(__file__).parents[2]}")
+    night.policy('[quality.columns.age]\nchecks = { "shop.weekend" = "warn" }\n')
+    done = night.process("score", "drifted.parquet", "-o", "-", "--format", "csv")
+    assert done.returncode == 5, done.stderr
+    assert b"it is a weekend" in done.stderr
+    assert done.stdout == b""
 
 
 # folders and objects -----------------------------------------------------------------

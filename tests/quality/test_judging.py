@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scorekit.errors import UsageError
-from scorekit.quality.judging import ENTRY_POINTS, Judge
+from scorekit.quality.judging import Judge
 from scorekit.quality.verdict import Verdict
 from scorekit.quality.window import Window
 from tests.quality import windows
+from tests.quality.foreign import bring
 from tests.quality.windows import COUNTER, finding, judged, settings, window
 
 NAME = "shop.weekend"
@@ -151,12 +152,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Install a distribution that brings a check."""
 
     def installed(check: str, name: str = NAME) -> None:
-        folder = tmp_path / "shop-1.0.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n")
-        (folder / "entry_points.txt").write_text(
-            f"[{ENTRY_POINTS}]\n{name} = tests.quality.foreign:{check}\n"
-        )
+        bring(check, tmp_path, name)
         monkeypatch.syspath_prepend(str(tmp_path))
 
     return installed
