@@ -4,6 +4,7 @@
     ├── UsageError            2   the command cannot be carried out as given
     │   ├── NotAuthenticated      who calls the service does not show who they are
     │   ├── NotAllowed            a caller may not do what they ask for
+    │   ├── Refused               a request that the service does not take
     │   ├── JobNotFound           no such job
     │   ├── JobConflict           a job that contradicts another, or that is over
     │   └── JobFailed             a job went over its limits, or ended unexpectedly
@@ -103,6 +104,53 @@ class NotAllowed(UsageError):
     ) -> None:
         super().__init__(message, hint=hint, code=code)
         self.scope = scope
+
+
+class Refused(UsageError):
+    """A request that the service does not take.
+
+    Parameters
+    ----------
+    message : str
+    code : str
+        A key of ``REFUSALS``, which gives its HTTP status.
+    retry_after : int, optional
+        Seconds after which it may be asked again.
+    """
+
+    code = "refused"
+
+    def __init__(self, message: str, *, code: str = "refused", retry_after: int | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+
+    @property
+    def status(self) -> int:
+        """Of HTTP."""
+        return REFUSALS[self.code]
+
+
+REFUSALS: Mapping[str, int] = {
+    "refused": 400,
+    "bad_encoding": 400,
+    "body_cut": 400,
+    "no_such_route": 404,
+    "no_such_method": 405,
+    "not_acceptable": 406,
+    "body_too_slow": 408,
+    "too_large": 413,
+    "too_many_rows": 413,
+    "unknown_encoding": 415,
+    "unknown_media_type": 415,
+    "invalid_parameter": 422,
+    "one_record": 422,
+    "too_many_requests": 429,
+    "busy": 503,
+    "interrupted": 503,
+    "not_ready": 503,
+    "timeout": 504,
+}
+"""HTTP status of a request that is refused, by code."""
 
 
 class JobNotFound(UsageError):
@@ -272,6 +320,29 @@ CODES: Mapping[str, Code] = {
         NotAuthenticated, "an API key or a token that is not known, not valid, expired or revoked"
     ),
     "not_allowed": Code(NotAllowed, "the caller lacks the scope for it"),
+    # requests to the service
+    "refused": Code(Refused, "a request that cannot be answered"),
+    "bad_encoding": Code(Refused, "a body that is packed in another way than it says"),
+    "body_cut": Code(Refused, "a body that ended before its end"),
+    "no_such_route": Code(Refused, "no such route"),
+    "no_such_method": Code(Refused, "a route that is not asked by this method"),
+    "not_acceptable": Code(Refused, "`Accept` names no format that rows are sent in"),
+    "body_too_slow": Code(Refused, "a body that did not come in time"),
+    "too_large": Code(Refused, "a body of more bytes than is taken"),
+    "too_many_rows": Code(Refused, "more records than are taken"),
+    "unknown_encoding": Code(Refused, "a body that is packed by something else than gzip"),
+    "unknown_media_type": Code(Refused, "a body of a content type that is not taken"),
+    "invalid_parameter": Code(Refused, "a parameter that is not as it should be"),
+    "one_record": Code(Refused, "another number of records than one, where one is scored"),
+    "too_many_requests": Code(Refused, "more requests than the caller may send in this time"),
+    "busy": Code(Refused, "more requests at a time than are taken"),
+    "interrupted": Code(Refused, "what answered the request was stopped; it may be sent again"),
+    "not_ready": Code(Refused, "the models are not loaded yet"),
+    "timeout": Code(Refused, "a request that could not be answered in time"),
+    "which_model": Code(UsageError, "no model is named, and several are served"),
+    "bad_payload": Code(DataError, "a body that is JSON, and not what is asked for"),
+    "invalid_json": Code(DataError, "a body that is not JSON"),
+    "not_served": Code(ModelError, "a model or version that this service does not serve"),
     # jobs
     "job_not_found": Code(JobNotFound, "no such job"),
     "idempotency_conflict": Code(JobConflict, "another request was made under the same idempotency key"),

@@ -72,7 +72,7 @@ def show_overview(overview: Overview, *, whole: bool, store: str | None = None, 
     as_json : bool
     """
     if as_json:
-        terminal.answer_json(_overview_json(overview))
+        terminal.answer_json(overview_json(overview))
     elif not overview.models:
         terminal.report(
             "no_models",
@@ -84,7 +84,8 @@ def show_overview(overview: Overview, *, whole: bool, store: str | None = None, 
         terminal.answer(*_overview(overview, store_option(store), whole=whole))
 
 
-def _overview_json(overview: Overview) -> dict[str, Any]:
+def overview_json(overview: Overview) -> dict[str, Any]:
+    """What a store holds for programs."""
     models = [
         {
             "name": model.name,
@@ -207,15 +208,7 @@ def _signed(row: Listed) -> str:
 def show_version(version: Version, *, as_json: bool) -> None:
     """Show what a version says of itself on stdout."""
     if as_json:
-        terminal.answer_json(
-            {
-                **_ref_json(version.ref),
-                "store": version.store,
-                "aliases": list(version.aliases),
-                "signing": _signing_json(version.signing),
-                "manifest": version.manifest.model_dump(mode="json"),
-            }
-        )
+        terminal.answer_json(version_json(version))
         return
     aliases = f"  ({text(', '.join(version.aliases))})" if version.aliases else ""
     metrics = metrics_table(version.manifest.metrics)
@@ -228,6 +221,17 @@ def show_version(version: Version, *, as_json: bool) -> None:
         "",
         *_inputs(version.manifest),
     )
+
+
+def version_json(version: Version) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        **_ref_json(version.ref),
+        "store": version.store,
+        "aliases": list(version.aliases),
+        "signing": _signing_json(version.signing),
+        "manifest": version.manifest.model_dump(mode="json"),
+    }
 
 
 def show_card(ref: Ref, card: str, *, as_json: bool) -> None:
@@ -348,9 +352,7 @@ def _verification_json(version: Verification) -> dict[str, Any]:
 
 def show_move(moved: AliasHistory, *, as_json: bool) -> None:
     """Say where an alias points now, on stderr, or as one JSON object on stdout."""
-    last = moved.moves[-1]
-    move = last.model_dump(mode="json")
-    found = {"name": moved.name, "alias": moved.alias, "version": moved.version, "move": move}
+    found, last = move_json(moved), moved.moves[-1]
     if as_json:
         terminal.answer_json(found)
         return
@@ -360,6 +362,12 @@ def show_move(moved: AliasHistory, *, as_json: bool) -> None:
     alias = f"{text(moved.name)}@{text(moved.alias)}"
     said = f"[bold]{alias}[/] points at version [bold]{moved.version}[/] ({before})"
     terminal.report("alias_moved", found, said)
+
+
+def move_json(moved: AliasHistory) -> dict[str, Any]:
+    """The last move of an alias for programs."""
+    move = moved.moves[-1].model_dump(mode="json")
+    return {"name": moved.name, "alias": moved.alias, "version": moved.version, "move": move}
 
 
 def show_history(history: AliasHistory, *, as_json: bool) -> None:

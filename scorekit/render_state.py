@@ -41,7 +41,7 @@ _MEANS = {
 def show_switch(status: SwitchStatus, *, as_json: bool) -> None:
     """Show a switch and its changes on stdout."""
     if as_json:
-        terminal.answer_json(_switch_json(status))
+        terminal.answer_json(switch_json(status))
         return
     terminal.answer(_headline(status), *_counts(status.state))
     if status.changes:
@@ -51,7 +51,7 @@ def show_switch(status: SwitchStatus, *, as_json: bool) -> None:
 def show_moved(status: SwitchStatus, problem: str | None = None, *, as_json: bool) -> None:
     """Say how a switch stands now, and who could not be told, on stderr, or as one JSON object on stdout."""
     untold = [*status.untold, *([problem] if problem is not None else [])]
-    found = {**_switch_json(status), "untold": untold}
+    found = {**switch_json(status), "untold": untold}
     if as_json:
         terminal.answer_json(found)
         return
@@ -87,7 +87,8 @@ def _said(position: str) -> str:
     return position.replace("_", " ")
 
 
-def _switch_json(status: SwitchStatus) -> dict[str, Any]:
+def switch_json(status: SwitchStatus) -> dict[str, Any]:
+    """The switch of a model for programs."""
     return {
         "model": status.model,
         "database": status.place,
@@ -133,7 +134,7 @@ def _minute(moment: datetime) -> str:
 def show_history(history: History, *, as_json: bool) -> None:
     """Show past windows on stdout."""
     if as_json:
-        terminal.answer_json(_history_json(history))
+        terminal.answer_json(history_json(history))
         return
     head = f"[bold]{text(history.model)}[/]: the switch is {_POSITIONS[history.switch.position]}"
     if not history.windows:
@@ -175,7 +176,8 @@ def _worst(window: PastWindow) -> str:
     return f"{moved[column]:.3f} [dim]{text(column)}[/]"
 
 
-def _history_json(history: History) -> dict[str, Any]:
+def history_json(history: History) -> dict[str, Any]:
+    """Past verdicts for programs."""
     return {
         "model": history.model,
         "database": history.place,

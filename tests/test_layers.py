@@ -51,6 +51,7 @@ LAYERS: dict[str, float] = {
     "policy_template": 3,
     "baselines": 3,
     "reporting": 3,
+    "server": 4,
     "terminal": 4,
     "commands": 5,
     "cli": 6,

@@ -1,0 +1,123 @@
+"""``scorekit serve``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import typer
+
+from scorekit.commands.options import AllowMismatchOption, PolicyOption, StoreOption, policy_of
+from scorekit.errors import UsageError
+from scorekit.terminal import terminal
+
+
+class Means(StrEnum):
+    """How callers may show who they are."""
+
+    KEYS = "keys"
+    JWT = "jwt"
+
+
+def serve(
+    ctx: typer.Context,
+    *,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", help="Model to serve: NAME, NAME:VERSION or NAME@ALIAS. Default: all."),
+    ] = None,
+    host: Annotated[str, typer.Option("--host", help="Address to bind.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65_535, help="Port to bind.")] = 8080,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that answer.")] = 1,
+    ssl_certfile: Annotated[str | None, typer.Option("--ssl-certfile", help="Certificate, PEM.")] = None,
+    ssl_keyfile: Annotated[str | None, typer.Option("--ssl-keyfile", help="Its private key, PEM.")] = None,
+    ssl_ca_certs: Annotated[
+        str | None, typer.Option("--ssl-ca-certs", help="Whose certificates of clients are good, PEM.")
+    ] = None,
+    ssl_cert_reqs: Annotated[
+        Literal["none", "optional", "required"],
+        typer.Option("--ssl-cert-reqs", help="Whether clients have to show a certificate."),
+    ] = "none",
+    auth: Annotated[
+        list[Means] | None,
+        typer.Option("--auth", help=r"How callers show who they are: by API keys, by tokens (\[auth])."),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Let other machines call without asking who they are.")
+    ] = False,
+    max_body: Annotated[
+        int, typer.Option("--max-body", min=1024, help="Bytes of a JSON body, unpacked.")
+    ] = 32 * 1024**2,
+    max_upload: Annotated[
+        int, typer.Option("--max-upload", min=1024, help="Bytes of a body that is a file, unpacked.")
+    ] = 4 * 1024**3,
+    max_rows: Annotated[int, typer.Option("--max-rows", min=1, help="Records of a JSON body.")] = 100_000,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Seconds that a request may take.")
+    ] = 60.0,
+    limit_concurrency: Annotated[
+        int, typer.Option("--limit-concurrency", min=1, help="Requests at a time, for each worker.")
+    ] = 256,
+    rate_limit: Annotated[
+        str | None,
+        typer.Option("--rate-limit", help="Requests of a caller, for each worker, such as 100/second."),
+    ] = None,
+    window_rows: Annotated[
+        int, typer.Option("--window-rows", min=1, help="Rows that are judged together.")
+    ] = 10_000,
+    window_seconds: Annotated[
+        float, typer.Option("--window-seconds", min=1, help="Seconds after which fewer are judged, too.")
+    ] = 3600,
+    policy: PolicyOption = None,
+    on_quality_fail: Annotated[
+        Literal["warn", "fallback", "fail"] | None,
+        typer.Option(
+            "--on-quality-fail", help="What follows a failed window: the model, the fallback, or nothing."
+        ),
+    ] = None,
+    train_from: Annotated[
+        list[str] | None,
+        typer.Option("--train-from", metavar="PLACE", help="Folder or s3:// prefix clients may train from."),
+    ] = None,
+    store: StoreOption = None,
+    allow_mismatch: AllowMismatchOption = False,
+) -> None:
+    """Answer requests over HTTP.
+
+    Models are loaded, verified and warmed before the port answers; when an alias moves, the
+    next version takes over between two requests. SIGTERM answers what is under way and ends.
+    """
+    from scorekit import switches
+    from scorekit.access.settings import read_token_settings
+    from scorekit.config import CONFIG_META
+    from scorekit.server.running import serve as run
+    from scorekit.server.settings import Limits, ServeSettings, Tls
+    from scorekit.stream.windows import Extent
+
+    settings = policy_of(ctx, policy)
+    if ssl_certfile is None and (ssl_keyfile or ssl_ca_certs or ssl_cert_reqs != "none"):
+        raise UsageError("TLS needs a certificate of its own", hint="name it with --ssl-certfile")
+    tls = Tls(ssl_certfile, ssl_keyfile, ssl_ca_certs, ssl_cert_reqs) if ssl_certfile else None
+    reach = switches.note_of_reach(settings, store)
+    if reach is not None:
+        terminal.log("note", reach)
+    run(
+        ServeSettings(
+            models=tuple(model or ()),
+            store=store,
+            host=host,
+            port=port,
+            workers=workers,
+            policy=settings,
+            on_fail=on_quality_fail,
+            extent=Extent(window_rows, window_seconds),
+            tls=tls,
+            auth=tuple(means.value for means in auth or ()),
+            tokens=read_token_settings(ctx.meta[CONFIG_META]),
+            insecure=insecure,
+            limits=Limits(max_body, max_upload, max_rows, timeout, limit_concurrency, rate_limit),
+            train_from=tuple(train_from or ()),
+            allow_mismatch=allow_mismatch,
+            quiet=terminal.quiet,
+        )
+    )

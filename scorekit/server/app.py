@@ -1,0 +1,108 @@
+"""The application: one line for each kind of endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from scorekit import __version__
+from scorekit.access import challenge
+from scorekit.errors import CODES, NotAllowed, NotAuthenticated, Refused, ScorekitError
+from scorekit.server import problems
+from scorekit.server.answers import installed_shaping, shaping
+from scorekit.server.logs import Log, listen
+from scorekit.server.requests import Requests, passing
+from scorekit.server.routes import health, metrics, models, quality, score, switch
+from scorekit.server.service import Service
+from scorekit.server.settings import ServeSettings
+
+ROUTERS = (
+    score.router,
+    models.router,
+    quality.router,
+    switch.router,
+    health.router,
+    metrics.router,
+)
+"""Every kind of endpoint."""
+
+
+def make_app(settings: ServeSettings) -> ASGIApp:
+    """The service as an ASGI application.
+
+    Raises
+    ------
+    UsageError
+        If a setting cannot be used.
+    """
+    log = Log(quiet=settings.quiet)
+    listen(log)
+    service = Service(settings, log)
+    app = FastAPI(
+        title="scorekit",
+        version=__version__,
+        description="Scores by proved versions of models, and says how far they can be trusted.",
+        lifespan=_lifespan,
+        # nothing is loaded from elsewhere
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    for router in ROUTERS:
+        app.include_router(router)
+    instead = installed_shaping()
+    if instead is not None:
+        app.dependency_overrides[shaping] = instead
+    app.add_exception_handler(ScorekitError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _no_route)
+    return Requests(app, settings.limits.concurrency, service.metrics, log)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    service.log.event("started")
+    try:
+        await service.start()
+    except ScorekitError as error:
+        service.log.fail("failed", error.message, code=error.code)
+        raise
+    try:
+        yield
+    finally:
+        await service.stop()
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    under_way = passing(request)
+    log = request.app.state.service.log
+    status = problems.status_of(error)
+    said = {"request_id": under_way.id, "code": error.code, "status": status}
+    if status >= 500 and not isinstance(error, Refused):
+        log.fail("failed", error.message, **said)
+    else:
+        log.event("refused", error.message, **said)
+    shown = isinstance(error, NotAuthenticated | NotAllowed)
+    headers = {"WWW-Authenticate": challenge(error)} if shown else {}
+    return problems.answer(error, under_way.id, headers)
+
+
+async def _invalid(request: Request, error: Any) -> Response:
+    """A parameter that is not as it should be: which one, and never its value."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:]) or "the body"
+    refusal = Refused(f"{place}: {first['msg']}", code="invalid_parameter")
+    return problems.answer(refusal, passing(request).id)
+
+
+async def _no_route(request: Request, error: Any) -> Response:
+    code = {404: "no_such_route", 405: "no_such_method"}.get(error.status_code, "refused")
+    return problems.answer(Refused(CODES[code].meaning, code=code), passing(request).id, error.headers)

@@ -1,0 +1,104 @@
+"""Bodies of requests: read within limits, whoever sends them and however slowly."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Iterator
+
+from starlette.requests import ClientDisconnect, Request
+
+from scorekit.errors import Refused
+
+_PLAIN = ("", "identity")
+
+
+def media_type(request: Request) -> str:
+    """What a body says it is, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_body(request: Request, most: int, seconds: float) -> bytes:
+    """A body as a whole, unpacked.
+
+    Raises
+    ------
+    Refused
+        If it is too large, comes too slowly, or is packed in a way that is not known.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return b"".join([part async for part in pieces(request, most)])
+    except TimeoutError:
+        raise too_slow() from None
+
+
+def too_slow() -> Refused:
+    """What a client is told whose body does not come."""
+    return Refused("the body did not come in time", code="body_too_slow")
+
+
+async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
+    """A body piece by piece, unpacked; never more than it may be.
+
+    Raises
+    ------
+    Refused
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > most:
+        raise _too_large(most)
+    unpack = _unpacker(request.headers.get("content-encoding", "").strip().lower())
+    seen = 0
+    async for part in _stream(request):
+        for piece in unpack.pieces(part) if unpack is not None else (part,):
+            seen += len(piece)
+            if seen > most:
+                raise _too_large(most)
+            yield piece
+    if unpack is not None and not unpack.whole:
+        raise Refused("the body ends before its gzip does", code="bad_encoding")
+
+
+async def _stream(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for part in request.stream():
+            yield part
+    except ClientDisconnect:
+        raise Refused("the body ended before its end", code="body_cut") from None
+
+
+def _too_large(most: int) -> Refused:
+    return Refused(f"the body is larger than {most:,} bytes", code="too_large")
+
+
+class _Gunzip:
+    """Unpacks gzip, a bounded piece at a time: what is packed small may be endless."""
+
+    _AT_A_TIME = 1 << 16
+
+    def __init__(self) -> None:
+        self._engine = zlib.decompressobj(wbits=31)
+
+    @property
+    def whole(self) -> bool:
+        """Whether its end was seen."""
+        return self._engine.eof
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """What a piece unpacks to; made as it is asked for, so that whoever counts can stop it."""
+        while data and not self._engine.eof:
+            try:
+                found = self._engine.decompress(data, self._AT_A_TIME)
+            except zlib.error:
+                raise Refused("the body is no gzip", code="bad_encoding") from None
+            yield found
+            data = self._engine.unconsumed_tail
+
+
+def _unpacker(encoding: str) -> _Gunzip | None:
+    if encoding in _PLAIN:
+        return None
+    if encoding in ("gzip", "x-gzip"):
+        return _Gunzip()
+    raise Refused("a body may be packed by gzip, or not at all", code="unknown_encoding")

@@ -1,0 +1,134 @@
+"""Files as bodies: kept on disk, scored as ``scorekit score`` scores them, and sent back piece by piece."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from scorekit.batch import BatchResult, JobOptions
+from scorekit.errors import Refused, ScorekitError
+from scorekit.server import large
+from scorekit.server.bodies import pieces, too_slow
+from scorekit.server.requests import passing
+from scorekit.server.service import Service
+
+MEDIA_TYPES: Mapping[str, str] = {
+    "application/vnd.apache.parquet": ".parquet",
+    "application/vnd.apache.arrow.stream": ".arrows",
+    "application/vnd.apache.arrow.file": ".arrow",
+    "text/csv": ".csv",
+    "application/x-ndjson": ".jsonl",
+    "application/jsonl": ".jsonl",
+}
+"""Content types of files, and the endings of their names."""
+
+_TYPE_OF = {ending: kind for kind, ending in reversed(list(MEDIA_TYPES.items()))}
+
+
+async def answer_file(request: Request, service: Service, ending: str) -> Response:
+    """Score the file that a body is.
+
+    The model is named by ``?model=``; ids and columns to carry by ``?id_column=`` and
+    ``?passthrough=``. The verdict over the whole of it decides whether it is answered by the
+    model, by the fallback or not at all.
+
+    Raises
+    ------
+    ScorekitError
+    """
+    query = request.query_params
+    served = await service.fleet.of(query.get("model"))
+    await served.check()
+    wanted = _wanted(request, ending)
+    options = JobOptions(
+        ids=tuple(query.getlist("id_column")),
+        passthrough=tuple(query.getlist("passthrough")),
+        run_id=passing(request).id,
+    )
+    with _folder() as folder:
+        given, made = folder / f"rows{ending}", folder / f"scores{wanted}"
+        await _keep(request, service, given)
+        terms = large.terms_of(service.settings, service.store.uri, served.lane)
+        result = await _made(service, terms, given, made, options)
+        await served.check()
+        _counted(request, service, result)
+        return FileResponse(
+            made,
+            media_type=_TYPE_OF[wanted],
+            headers=_headers(result),
+            background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
+        )
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder that is removed unless an answer is sent from it."""
+    folder = Path(tempfile.mkdtemp(prefix="scorekit-"))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+async def _keep(request: Request, service: Service, place: Path) -> None:
+    limits = service.settings.limits
+    try:
+        async with asyncio.timeout(limits.seconds):
+            with place.open("wb") as file:
+                async for piece in pieces(request, limits.upload):
+                    file.write(piece)
+    except TimeoutError:
+        raise too_slow() from None
+
+
+async def _made(
+    service: Service, terms: large.Terms, given: Path, made: Path, options: JobOptions
+) -> BatchResult:
+    try:
+        async with asyncio.timeout(service.settings.limits.seconds), service.heavy.one() as heavy:
+            return await heavy.do(large.score_file, terms, str(given), str(made), options)
+    except TimeoutError:
+        raise Refused("the file could not be scored in time", code="timeout") from None
+    except ScorekitError as error:
+        # where the file was kept is nobody's business
+        error.message = error.message.replace(f"{given.parent}/", "")
+        raise
+
+
+def _wanted(request: Request, ending: str) -> str:
+    """The ending of what is asked for; by default the same as was sent."""
+    asked = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
+    for kind in asked:
+        if kind in MEDIA_TYPES:
+            return MEDIA_TYPES[kind]
+    if any(kind in ("", "*/*", "application/*") for kind in asked):
+        return ending
+    raise Refused(f"files are sent as {', '.join(MEDIA_TYPES)}", code="not_acceptable")
+
+
+def _counted(request: Request, service: Service, result: BatchResult) -> None:
+    name, _, version = result.model.rpartition(":")
+    meters = service.metrics.of(name, int(version))
+    fallback = sum(output.summary.fallback for output in result.outputs)
+    meters.counted(result.rows, fallback, result.rejected, 0.0, result.seconds)
+    passing(request).facts.update(model=result.model, rows=result.rows, rejected=result.rejected)
+
+
+def _headers(result: BatchResult) -> dict[str, str]:
+    verdicts = [output.verdict.state for output in result.outputs if output.verdict is not None]
+    return {
+        "Scorekit-Model": result.model,
+        "Scorekit-Run-Id": result.run_id,
+        "Scorekit-Rows": str(result.rows),
+        "Scorekit-Rejected": str(result.rejected),
+        **({"Scorekit-Verdict": verdicts[0]} if verdicts else {}),
+    }

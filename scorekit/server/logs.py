@@ -1,0 +1,98 @@
+"""The log of the service: a JSON object a line on stderr, each with an ``event`` of a known name.
+
+::
+
+    {"time": "2026-03-01T08:15:00.123Z", "level": "info", "event": "request", "request_id": "…",
+     "method": "POST", "path": "/v1/score/batch", "status": 200, "rows": 100, "seconds": 0.0021}
+
+No value of the data is ever in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Any, Literal
+
+import msgspec
+
+Level = Literal["info", "warning", "error"]
+
+EVENTS: dict[str, str] = {
+    "started": "a worker has begun; its port answers once it is ready",
+    "ready": "the models are loaded, verified and warmed",
+    "stopped": "a worker has ended, after what was under way was answered",
+    "request": "a request was answered: method, path, status, rows, seconds",
+    "refused": "a request was refused: code, and what was wrong with it",
+    "failed": "a request was not answered for a reason that lies with the service",
+    "version": "another version of a model took over",
+    "follow": "an alias could not be followed; the version before goes on",
+    "window": "a window was judged: its rows, its state and its outcome",
+    "switch": "the kill switch of a model was moved, or cannot be read",
+    "alert": "an alert could not be sent",
+    "login": "somebody signed in to the page, or failed to",
+    "job": "a job was taken, begun, ended or cancelled",
+    "server": "what the HTTP server itself says",
+}
+"""Every event there is; log tools may define their alerts on these names."""
+
+
+class Log:
+    """Writes events.
+
+    Parameters
+    ----------
+    quiet : bool
+        Whether only warnings and errors are written.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._encode = msgspec.json.Encoder().encode
+
+    def event(self, name: str, text: str = "", /, *, level: Level = "info", **fields: Any) -> None:
+        """Write an event of ``EVENTS``."""
+        if self._quiet and level == "info":
+            return
+        now = time.time()
+        stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+        said = {"message": text} if text else {}
+        line = self._encode({"time": stamp, "level": level, "event": name, **said, **fields})
+        sys.stderr.write(f"{line.decode()}\n")
+
+    def warn(self, name: str, text: str, /, **fields: Any) -> None:
+        """Write what somebody should look at."""
+        self.event(name, text, level="warning", **fields)
+
+    def fail(self, name: str, text: str, /, **fields: Any) -> None:
+        """Write what went wrong with the service itself."""
+        self.event(name, text, level="error", **fields)
+
+
+class ServerLog(logging.Handler):
+    """Takes what the HTTP server logs to the same place, in the same form.
+
+    Parameters
+    ----------
+    log : Log
+    """
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; of an exception, no more than its kind."""
+        kind = record.exc_info[0] if record.exc_info else None
+        text = record.getMessage() if kind is None else f"an exception passed: {kind.__name__}"
+        level: Level = "error" if record.levelno >= logging.ERROR else "warning"
+        self._log.event("server", text, level=level)
+
+
+def listen(log: Log) -> None:
+    """Have the HTTP server's own log written to ours, and nowhere else."""
+    logger = logging.getLogger("uvicorn")
+    logger.handlers = [ServerLog(log)]
+    logger.propagate = False
+    logger.setLevel(logging.WARNING)

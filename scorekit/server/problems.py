@@ -1,0 +1,104 @@
+"""Errors as clients see them: problem details (RFC 9457).
+
+Nothing of the data, of the machine or of the code is in them: what went wrong here is
+in the log, under the same request id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from scorekit.errors import CODES, DataError, Refused, ScorekitError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class RecordRefused(DataError):
+    """A record that has no score, where one was asked for.
+
+    Parameters
+    ----------
+    code, said : str
+    index : int
+        Of the record among the features, from 0.
+    column : str
+        Empty where no single one is to blame.
+    """
+
+    def __init__(self, code: str, said: str, index: int, column: str = "") -> None:
+        super().__init__(said, code=code)
+        self.index = index
+        self.column = column
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, self.message, self.index, self.column)
+
+
+def status_of(error: ScorekitError) -> int:
+    """The status of HTTP that an error is answered by."""
+    return error.status if isinstance(error, Refused) else error.http_status
+
+
+def problem(error: ScorekitError, request_id: str) -> dict[str, Any]:
+    """The body for an error."""
+    status = status_of(error)
+    told: dict[str, Any] = {
+        "type": f"urn:scorekit:problem:{error.code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": _detail(error, status),
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if isinstance(error, RecordRefused):
+        told["index"] = error.index
+        if error.column:
+            told["column"] = error.column
+    return told
+
+
+def _detail(error: ScorekitError, status: int) -> str:
+    """What is said of it; of what is wrong on our side, no more than what kind of thing."""
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, Refused) or error.code not in CODES:
+        return error.message
+    return CODES[error.code].meaning
+
+
+def answer(error: ScorekitError, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The response to an error."""
+    sent = dict(headers or {})
+    if isinstance(error, Refused) and error.retry_after is not None:
+        sent["Retry-After"] = str(error.retry_after)
+    elif status_of(error) == HTTPStatus.SERVICE_UNAVAILABLE:
+        sent["Retry-After"] = "5"
+    body = msgspec.json.encode(problem(error, request_id))
+    return Response(body, status_of(error), sent, MEDIA_TYPE)
+
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "description": "A stable name, of the table of errors."},
+        "request_id": {"type": "string"},
+        "index": {"type": "integer", "description": "Of the record, from 0."},
+        "column": {"type": "string"},
+    },
+}
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Problems for the OpenAPI document of a route."""
+    content = {MEDIA_TYPE: {"schema": SCHEMA}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content} for status in sorted(statuses)
+    }

@@ -1,0 +1,161 @@
+"""What every request passes: an id, limits, the metrics, the log, and what no answer may lack."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scorekit.errors import Refused, ScorekitError
+from scorekit.server.logs import Log
+from scorekit.server.metrics import Metrics
+from scorekit.server.problems import answer
+
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+)
+"""What stands in every answer."""
+
+QUIET = frozenset(
+    {"/livez", "/readyz", "/ping", "/health", "/metrics", "/v2/health/live", "/v2/health/ready"}
+)
+"""Routes that are asked every few seconds and are not worth a line of log each time."""
+
+
+@dataclass(slots=True)
+class Passing:
+    """A request under way.
+
+    Attributes
+    ----------
+    id : str
+    began : float
+        By the monotonic clock.
+    traceparent : str
+        Of W3C's trace context; empty where the caller sent none.
+    facts : dict
+        What else the log should say of it.
+    """
+
+    id: str
+    began: float
+    traceparent: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def passing(request: Request) -> Passing:
+    """What is known of a request under way."""
+    found: Passing = request.scope["scorekit"]
+    return found
+
+
+class Requests:
+    """Wraps the application.
+
+    Parameters
+    ----------
+    app : ASGI application
+    most : int
+        Requests at a time.
+    metrics : Metrics
+    log : Log
+    """
+
+    def __init__(self, app: ASGIApp, most: int, metrics: Metrics, log: Log) -> None:
+        self._app = app
+        self._most = most
+        self._metrics = metrics
+        self._log = log
+        self._count = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, whatever becomes of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        under_way = _begun(scope)
+        scope["scorekit"] = under_way
+        answering = _Answering(send, under_way.id)
+        self._count += 1
+        self._metrics.in_flight.inc()
+        try:
+            await self._pass(scope, receive, answering)
+        except Exception as error:  # noqa: BLE001 - the last place where a request can be answered
+            await self._failed(error, under_way, scope, receive, answering)
+        finally:
+            self._count -= 1
+            self._metrics.in_flight.dec()
+            self._tell(scope, under_way, answering.status)
+
+    async def _pass(self, scope: Scope, receive: Receive, answering: _Answering) -> None:
+        if self._count > self._most and scope["path"] not in QUIET:
+            raise Refused("too many requests at a time", retry_after=1, code="busy")
+        await self._app(scope, receive, answering.send)
+
+    async def _failed(
+        self, error: Exception, under_way: Passing, scope: Scope, receive: Receive, answering: _Answering
+    ) -> None:
+        if not isinstance(error, ScorekitError):
+            self._log.fail(
+                "failed", f"{type(error).__name__} was raised", request_id=under_way.id, path=scope["path"]
+            )
+            error = ScorekitError("scorekit failed in a way it should not")
+        if answering.status == 0:
+            await answer(error, under_way.id)(scope, receive, answering.send)
+
+    def _tell(self, scope: Scope, under_way: Passing, status: int) -> None:
+        seconds = time.monotonic() - under_way.began
+        route = getattr(scope.get("route"), "path", "")
+        self._metrics.saw_request(route, scope["method"], status, seconds)
+        if scope["path"] in QUIET:
+            return
+        trace: dict[str, Any] = {"traceparent": under_way.traceparent} if under_way.traceparent else {}
+        self._log.event(
+            "request",
+            request_id=under_way.id,
+            **trace,
+            method=scope["method"],
+            path=route or "unknown",
+            status=status,
+            seconds=round(seconds, 6),
+            **under_way.facts,
+        )
+
+
+class _Answering:
+    """Sends an answer, with what no answer may lack."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._id = request_id.encode()
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            named = {name for name, _ in headers}
+            headers += [(name, value) for name, value in HEADERS if name not in named]
+            message = {**message, "headers": [*headers, (b"x-request-id", self._id)]}
+        await self._send(message)
+
+
+def _begun(scope: Scope) -> Passing:
+    headers: Mapping[bytes, bytes] = dict(scope["headers"])
+    given = headers.get(b"x-request-id", b"").decode("latin-1")
+    trace = headers.get(b"traceparent", b"").decode("latin-1")
+    return Passing(
+        given if _ID.fullmatch(given) else uuid.uuid4().hex,
+        time.monotonic(),
+        trace if _TRACEPARENT.fullmatch(trace) else "",
+    )

@@ -1,0 +1,44 @@
+"""``/livez`` and ``/readyz``: whether a worker lives, and whether it can answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from scorekit import __version__
+from scorekit.errors import Refused, ScorekitError
+from scorekit.server import problems
+from scorekit.server.service import Service, service_of
+from scorekit.state.database import Cursor
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez")
+async def live() -> dict[str, Any]:
+    """Whether the worker lives; nothing is touched."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses=problems.responses(503))
+async def ready(service: Annotated[Service, Depends(service_of)]) -> dict[str, Any]:
+    """Whether it can answer: its models are verified and warmed, its database reachable and migrated."""
+    if not service.ready:
+        raise Refused("the models are not loaded yet", retry_after=1, code="not_ready")
+    try:
+        await asyncio.to_thread(service.ledger.read, _ask)
+    except ScorekitError as error:
+        raise Refused(f"the state database cannot be used: {error.code}", code="not_ready") from None
+    return {"status": "ok", "models": [str(served.lane.ref) for served in service.fleet]}
+
+
+def _ask(cursor: Cursor) -> None:
+    cursor.execute("SELECT 1")
+
+
+@router.get("/version")
+async def version() -> dict[str, Any]:
+    """Which scorekit answers."""
+    return {"version": __version__}

@@ -1,0 +1,119 @@
+"""The service from its start to its end: the port, the workers, the signals."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from scorekit.access import open_access
+from scorekit.errors import UsageError
+from scorekit.server import metrics
+from scorekit.server.app import make_app
+from scorekit.server.rates import Rates
+from scorekit.server.settings import ServeSettings
+from scorekit.state.ledger import Ledger
+from scorekit.store.versions import Store
+
+DRAIN = 30
+"""Seconds that requests under way have to end in, after SIGTERM."""
+BACKLOG = 4096
+
+_CERT_REQS = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+
+
+def serve(settings: ServeSettings) -> None:
+    """Serve until a signal says to stop.
+
+    Raises
+    ------
+    ScorekitError
+        If what is asked for cannot be served.
+    """
+    settings.check()
+    _try(settings)
+    with _shared_counters(settings.workers), _bound(settings) as bound:
+        config = _config(settings)
+        if settings.workers > 1:
+            Multiprocess(config, sockets=[bound]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[bound])
+
+
+def _try(settings: ServeSettings) -> None:
+    """Find out what cannot be had before a worker does, where it can be said clearly."""
+    store = Store.open(settings.store)
+    Rates(settings.limits.rate)
+    for reference in settings.models:
+        store.resolve(reference)
+    with Ledger.open(store.uri):
+        open_access(settings.auth, settings.tokens, store.uri).close()
+
+
+@contextmanager
+def _shared_counters(workers: int) -> Iterator[None]:
+    if workers == 1:
+        yield
+        return
+    folder = tempfile.mkdtemp(prefix="scorekit-metrics-")
+    metrics.share_by(folder)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _bound(settings: ServeSettings) -> Iterator[socket.socket]:
+    """The port; taken before anything is loaded, so that one that is in use is known at once."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((settings.host, settings.port))
+        except OSError as error:
+            raise UsageError(
+                f"cannot serve on {settings.host}:{settings.port}: {error.strerror}",
+                hint="name another port with --port",
+            ) from None
+        bound.set_inheritable(True)
+        yield bound
+
+
+def _config(settings: ServeSettings) -> uvicorn.Config:
+    tls = settings.tls
+    try:
+        config = uvicorn.Config(
+            partial(make_app, settings),
+            factory=True,
+            workers=settings.workers,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=DRAIN,
+            ssl_certfile=tls.certfile if tls else None,
+            ssl_keyfile=tls.keyfile if tls else None,
+            ssl_ca_certs=tls.ca_certs if tls else None,
+            ssl_cert_reqs=_CERT_REQS[tls.cert_reqs if tls else "none"],
+        )
+    except OSError as error:
+        raise _bad_certificates(error) from None
+    return config
+
+
+def _bad_certificates(error: OSError) -> UsageError:
+    said = error.strerror or type(error).__name__
+    return UsageError(f"the certificates cannot be used: {said}", hint="see --ssl-certfile and --ssl-keyfile")

@@ -1,0 +1,108 @@
+"""What all routes share: the models that are served, the state, the limits."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from starlette.requests import Request
+
+from scorekit.access import Access, open_access
+from scorekit.gate import Decision, said
+from scorekit.server.fleet import Fleet
+from scorekit.server.heavy import Heavy
+from scorekit.server.lane import Lane
+from scorekit.server.logs import Log
+from scorekit.server.metrics import Metrics
+from scorekit.server.rates import Rates
+from scorekit.server.served import Means
+from scorekit.server.settings import ServeSettings
+from scorekit.state.ledger import Ledger
+from scorekit.store.versions import Store
+
+
+class Service:
+    """A worker of the service.
+
+    Parameters
+    ----------
+    settings : ServeSettings
+    log : Log
+
+    Attributes
+    ----------
+    settings : ServeSettings
+    log : Log
+    metrics : Metrics
+    store : Store
+    ledger : Ledger
+    fleet : Fleet
+    heavy : Heavy
+    access : Access
+        Says who calls.
+    rates : Rates
+    ready : bool
+        Whether the models are loaded, verified and warmed.
+    """
+
+    ledger: Ledger
+    fleet: Fleet
+    access: Access
+
+    def __init__(self, settings: ServeSettings, log: Log) -> None:
+        self.settings = settings
+        self.log = log
+        self.metrics = Metrics()
+        self.store = Store.open(settings.store)
+        self.heavy = Heavy()
+        self.rates = Rates(settings.limits.rate)
+        self.ready = False
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="score")
+
+    async def start(self) -> None:
+        """Load, verify and warm what is served.
+
+        Raises
+        ------
+        ScorekitError
+        """
+        settings = self.settings
+        self.ledger = await asyncio.to_thread(Ledger.open, self.store.uri)
+        self.access = await asyncio.to_thread(open_access, settings.auth, settings.tokens, self.store.uri)
+        means = Means(settings, self.store, self.ledger, self._aside, self.log, self._judged)
+        self.fleet = Fleet(means)
+        await self.fleet.start()
+        self.ready = True
+        self.log.event("ready", models=[str(served.lane.ref) for served in self.fleet])
+
+    def _judged(self, lane: Lane, decision: Decision) -> None:
+        self.metrics.of(lane.ref.name, lane.ref.version).judged(decision)
+        verdict = decision.verdict
+        fields: dict[str, Any] = {
+            "model": str(lane.ref),
+            "rows": verdict.window.rows,
+            "state": verdict.state,
+            "outcome": verdict.outcome,
+            "action": decision.action,
+        }
+        if verdict.failed:
+            self.log.warn("window", f"a window failed: {said(verdict)}", **fields)
+        else:
+            self.log.event("window", **fields)
+
+    async def stop(self) -> None:
+        """Judge what is left, and let go of everything."""
+        self.ready = False
+        await self.fleet.close()
+        self.heavy.close()
+        self._aside.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self.access.close)
+        await asyncio.to_thread(self.ledger.close)
+        self.log.event("stopped")
+
+
+def service_of(request: Request) -> Service:
+    """The service that a request came to."""
+    found: Service = request.app.state.service
+    return found
