@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from scorekit.policy import Policy
 if TYPE_CHECKING:
     from scorekit.answering import Answering
     from scorekit.quality.baseline import Baseline, Bins
-    from scorekit.quality.fallback import Fallback, FallbackSettings, Rung, RungSettings
+    from scorekit.quality.fallback import Fallback, Rung, RungSettings
     from scorekit.scoring import Scorer
 
 
@@ -38,10 +39,9 @@ def answering_of(model: Model, policy: Policy, *, required: bool) -> Answering |
     UsageError
         If it is required and there is none, or a rung was not learned at training.
     """
-    asked = policy.fallback if policy.fallback is not None and policy.fallback.ladder else None
-    if asked is None and not required:
+    if not policy.ladder and not required:
         return None
-    fallback = _declared(model, asked) if asked is not None else model.fallback
+    fallback = _declared(model, policy.ladder) if policy.ladder else model.fallback
     if fallback is None or not fallback.rungs:
         raise UsageError(
             f"a failed window is to be answered by the fallback, and {_named(model)} has none",
@@ -54,11 +54,11 @@ def answering_of(model: Model, policy: Policy, *, required: bool) -> Answering |
     return Answering(fallback, model.manifest.inputs, versions)
 
 
-def _declared(model: Model, settings: FallbackSettings) -> Fallback:
+def _declared(model: Model, ladder: Sequence[RungSettings]) -> Fallback:
     """The rungs of a ladder, as the version learned them."""
     from scorekit.quality.fallback import Fallback
 
-    rungs = tuple(_learned(model, rung) for rung in settings.ladder)
+    rungs = tuple(_learned(model, rung) for rung in ladder)
     scoring = model.manifest.scoring
     return Fallback(outputs=scoring.columns, probabilities=scoring.meaning == "probability", rungs=rungs)
 

@@ -134,7 +134,7 @@ class Gate:
         quality, switch = self.policy.quality, self.policy.switch
         checks = sorted(item for item in quality.checks.items() if item[0] in ROW_CHECKS)
         # without a ladder in the policy, the one of the version answers where one is required
-        ladder = self.policy.fallback or (self.on_fail == "fallback")
+        ladder = self.policy.ladder or (self.on_fail == "fallback")
         versions = self._answering.versions if self._answering is not None else ()
         return {"policy": repr((quality.columns, checks, ladder, versions, switch.last, switch.poor))}
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from scorekit.alerts.settings import AlertSettings
-    from scorekit.quality.fallback import FallbackSettings
+    from scorekit.quality.fallback import FallbackSettings, RungSettings
 
 TABLES = ("quality", "fallback", "switch", "alerts")
 """Tables of the file that are read here."""
@@ -60,6 +60,11 @@ class Policy:
     switch: SwitchRules = field(default_factory=SwitchRules)
     alerts: AlertSettings | None = None
     settings: Settings = field(default_factory=Settings, repr=False)
+
+    @property
+    def ladder(self) -> tuple[RungSettings, ...]:
+        """Rungs of the fallback that it declares; an empty table declares none."""
+        return self.fallback.ladder if self.fallback is not None else ()
 
     @contextmanager
     def located(self, *setting: str) -> Iterator[None]:
@@ -194,7 +199,7 @@ def _settings_classes(table: str) -> tuple[Any, ...]:
             alerts.MailSettings,
         )
     if table == "fallback":
-        from scorekit.quality.fallback import FallbackSettings, RungSettings
+        from scorekit.quality.fallback import FallbackSettings
 
         return FallbackSettings, RungSettings
     if table == "switch":

@@ -123,20 +123,14 @@ def reset(
 
     Parameters
     ----------
-    model : str or None
-        As ``status`` has it.
-    who, reason : str
+    model, who, reason, alerts, store
+        As ``trip`` has them.
     half_open : bool
-    alerts : AlertSettings, optional
-        Who is told.
-    store : str, optional
 
     Raises
     ------
-    UsageError
-        If nobody is named, or no reason.
-    ModelNotFound, Unreachable
-        As ``status`` has them.
+    UsageError, ModelNotFound, Unreachable
+        As ``trip`` has them.
     """
     return _move(model, "half_open" if half_open else "closed", who, reason, alerts, store)
 

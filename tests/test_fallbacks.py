@@ -8,6 +8,7 @@ import pytest
 
 from scorekit.errors import UsageError
 from scorekit.fallbacks import answering_of
+from scorekit.gate import Gate
 from scorekit.model import Model, load
 from scorekit.policy import Policy
 from scorekit.quality.baseline import Baseline
@@ -56,3 +57,4 @@ def test_an_empty_table_declares_nothing(model: Model) -> None:
     with pytest.raises(UsageError) as same:
         answering_of(model, EMPTY, required=True)
     assert same.value.message == refused.value.message
+    assert Gate(model, EMPTY).decisive() == Gate(model, Policy()).decisive() != Gate(model, MEAN).decisive()

@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from scorekit.alerts.decision import Severity
+from scorekit.quality.bounds import FORBID
 
-_FORBID = {"extra": "forbid"}
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smhd])")
 
@@ -54,7 +54,7 @@ class ChannelSettings:
         When an attempt counts as failed, all in all.
     """
 
-    __pydantic_config__: ClassVar = _FORBID
+    __pydantic_config__: ClassVar = FORBID
 
     name: str = ""
     severity: Severity = "warning"
@@ -185,7 +185,7 @@ class AlertSettings:
     channels : tuple of ChannelSettings
     """
 
-    __pydantic_config__: ClassVar = _FORBID
+    __pydantic_config__: ClassVar = FORBID
 
     cool_down: Duration = timedelta(hours=6)
     channels: tuple[AnySettings, ...] = ()

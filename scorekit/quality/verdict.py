@@ -25,6 +25,11 @@ OnFail = Literal["warn", "fallback", "fail"]
 """What a failed window does: it is published all the same, replaced, or kept back."""
 
 
+def told(check: str, column: str, message: str) -> str:
+    """A finding in one line."""
+    return f"{check} {column}: {message}" if column else f"{check}: {message}"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one check says of a window, or of one column in it.
@@ -53,8 +58,7 @@ class Finding:
     action: Action = "warn"
 
     def __str__(self) -> str:
-        subject = f"{self.check} {self.column}" if self.column else self.check
-        return f"{subject}: {self.message}"
+        return told(self.check, self.column, self.message)
 
     @property
     def bad(self) -> bool:

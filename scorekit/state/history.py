@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinl
 from sqlalchemy.sql import Delete
 
 from scorekit.quality.switch import SwitchState
+from scorekit.quality.verdict import told
 from scorekit.state import models, place
 from scorekit.state.engine import transaction
 from scorekit.state.ledger import Ledger
@@ -52,9 +53,7 @@ class PastVerdict:
     message: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.check} {self.column}: {self.message}" if self.column else f"{self.check}: {self.message}"
-        )
+        return told(self.check, self.column, self.message)
 
 
 @dataclass(frozen=True, slots=True)

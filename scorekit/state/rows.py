@@ -79,16 +79,8 @@ def window_row(verdict: Verdict) -> dict[str, Any]:
         "fallback": window.fallback,
         "state": verdict.state,
         "outcome": verdict.outcome,
-        "reason": "; ".join(map(_said, verdict.reasons)),
+        "reason": "; ".join(map(str, verdict.reasons)),
     }
-
-
-def _said(found: Finding) -> str:
-    return (
-        f"{found.check} {found.column}: {found.message}"
-        if found.column
-        else f"{found.check}: {found.message}"
-    )
 
 
 def verdict_rows(findings: Iterable[Finding]) -> Iterator[dict[str, Any]]:
