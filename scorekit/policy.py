@@ -199,7 +199,7 @@ def _settings_classes(table: str) -> tuple[Any, ...]:
             alerts.MailSettings,
         )
     if table == "fallback":
-        from scorekit.quality.fallback import FallbackSettings
+        from scorekit.quality.fallback import FallbackSettings, RungSettings
 
         return FallbackSettings, RungSettings
     if table == "switch":
