@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorekit import batch
-from scorekit.batch import BatchResult, JobOptions
+from scorekit.batch import BatchResult, JobOptions, JobResult
+from scorekit.errors import ScorekitError
 from scorekit.gate import Gate
 from scorekit.model import Model, open_model
 from scorekit.policy import Policy
@@ -156,6 +158,15 @@ def score_file(terms: Terms, given: str, made: str, options: JobOptions) -> Batc
         As ``score_files`` has it.
     """
     model = _model(terms.ref, terms.store, terms.allow_mismatch)
-    return batch.score_files(
-        [given], made, model=model, options=options, policy=terms.policy, on_quality_fail=terms.on_fail
-    )
+    try:
+        return batch.score_files(
+            [given], made, model=model, options=options, policy=terms.policy, on_quality_fail=terms.on_fail
+        )
+    except ScorekitError as error:
+        refusals = [output.refusal for output in _outputs(error) if output.refusal is not None]
+        # where the scores were put aside is nobody's business: they are gone with the request
+        raise (refusals[0] if refusals else error) from None
+
+
+def _outputs(error: ScorekitError) -> Sequence[JobResult]:
+    return error.result.outputs if isinstance(error.result, BatchResult) else ()
