@@ -30,7 +30,9 @@ Last = Annotated[int, Query(ge=1, le=1000)]
 async def history(name: str, service: Here, last: Last = 30) -> dict[str, Any]:
     """The last windows of a model as they were judged, newest last."""
     found = await asyncio.to_thread(switches.history, check_name(name), last=last, store=service.store.uri)
-    return history_json(found)
+    told = history_json(found)
+    del told["database"]
+    return told
 
 
 @router.get("/{name}/report", response_class=HTMLResponse)
