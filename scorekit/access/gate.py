@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from scorekit.access.callers import ANYONE, Caller, not_good, nothing_shown
-from scorekit.access.keys import id_of, read_pepper
+from scorekit.access.keys import read_pepper
 from scorekit.access.ring import KeyRing
 from scorekit.access.settings import TokenSettings, no_token_settings
-from scorekit.access.tokens import TokenVerifier, looks_like_a_token
+from scorekit.errors import UsageError
 from scorekit.state import place
+
+if TYPE_CHECKING:
+    from scorekit.access.tokens import TokenVerifier
 
 Means = Literal["keys", "jwt"]
 """How callers may show who they are."""
@@ -111,10 +114,9 @@ class Bearers:
 
     def _verifier(self, shown: str) -> KeyRing | TokenVerifier:
         """Who can say whose it is, by its form alone."""
-        if self._ring is not None and id_of(shown) is not None:
-            return self._ring
-        if self._tokens is not None and looks_like_a_token(shown):
-            return self._tokens
+        for verifier in (self._ring, self._tokens):
+            if verifier is not None and verifier.takes(shown):
+                return verifier
         taken = " or ".join(
             name for name, means in (("API keys", self._ring), ("tokens", self._tokens)) if means is not None
         )
@@ -150,6 +152,12 @@ def open_access(
 def _tokens(settings: TokenSettings | None) -> TokenVerifier:
     if settings is None:
         raise no_token_settings()
+    try:
+        from scorekit.access.tokens import TokenVerifier
+    except ImportError:
+        raise UsageError(
+            "tokens need a package that is not installed: joserfc", hint="pip install 'scorekit[serve]'"
+        ) from None
     return TokenVerifier(settings)
 
 

@@ -11,19 +11,21 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from joserfc.errors import JoseError
+from joserfc.jwk import Key, OctKey, RSAKey, import_key
 
 from scorekit import __version__
 from scorekit.access.settings import TokenSettings, check_address
 from scorekit.errors import Unreachable
 from scorekit.web import explain, opener
 
-if TYPE_CHECKING:
-    from joserfc.jwk import Key
-
 DISCOVERY = "/.well-known/openid-configuration"
 AGAIN = 30.0
 """Seconds after which keys are fetched again for a token that names one that is not known."""
+RETRY = 1.0
+"""Seconds after which keys are fetched again where there are none."""
 TIMEOUT = 5.0
 """Seconds in which an issuer has to answer."""
 LARGEST = 1 << 20
@@ -77,33 +79,29 @@ class KeySource:
         return found
 
     def _match(self, kid: str | None, fits: Callable[[Key], bool]) -> Key | None:
-        fetched = self._fetched
-        if time.monotonic() - fetched.at > self._keep:
+        if self._age > self._keep:
             raise Unreachable(
                 f"the keys that tokens are signed with cannot be had: {self._why}",
                 hint="see whether the issuer answers, and what [auth] says of it",
                 code="token_keys",
             )
-        found = [key for key in fetched.keys if kid in (None, key.kid) and fits(key)]
+        found = [key for key in self._fetched.keys if kid in (None, key.kid) and fits(key)]
         return found[0] if len(found) == 1 else None
 
     def _renew_old(self) -> None:
         """Fetch keys that are too old. Where there are some, one does it and others go on with them."""
-        if not self._due(self._refresh):
-            return
-        has_some = time.monotonic() - self._fetched.at <= self._keep
-        if not self._lock.acquire(blocking=not has_some):
+        if self._age < self._refresh or not self._lock.acquire(blocking=self._age > self._keep):
             return
         try:
-            if self._due(self._refresh):
+            pause = AGAIN if self._age <= self._keep else RETRY
+            if self._age >= self._refresh and time.monotonic() - self._tried >= pause:
                 self._renew()
         finally:
             self._lock.release()
 
-    def _due(self, age: float) -> bool:
-        """Whether keys are so old, and were not tried for just now."""
-        at = time.monotonic()
-        return at - self._fetched.at >= age and at - self._tried >= min(AGAIN, age)
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._fetched.at
 
     def _renew_for_unknown(self) -> bool:
         """Fetch for a key that is not known, unless that was done just now; whether there may be more."""
@@ -155,19 +153,16 @@ def read_keys(content: Any) -> tuple[Key, ...]:
     CannotFetch
         If it is no set, or holds none.
     """
-    from joserfc.errors import JoseError
-    from joserfc.jwk import import_key
-
     entries = content.get("keys") if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise CannotFetch("what was found is no set of keys")
     keys = []
     for entry in entries[:MOST_KEYS]:
         try:
-            key = import_key(entry)
+            key = import_key(entry) if entry["kty"] != OctKey.key_type else None
         except (JoseError, ValueError, TypeError, KeyError):
             continue
-        if _verifies(key):
+        if key is not None and _verifies(key):
             keys.append(key)
     if not keys:
         raise CannotFetch("the set holds no key that signatures can be verified by")
@@ -175,9 +170,7 @@ def read_keys(content: Any) -> tuple[Key, ...]:
 
 
 def _verifies(key: Key) -> bool:
-    from joserfc.jwk import OctKey, RSAKey
-
-    if isinstance(key, OctKey) or key.get("use") not in (None, "sig"):
+    if key.get("use") not in (None, "sig"):
         return False
     return not isinstance(key, RSAKey) or key.public_key.key_size >= LEAST_RSA_BITS
 

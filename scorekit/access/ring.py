@@ -78,6 +78,10 @@ class KeyRing:
         self._closed = threading.Event()
         self._beside: threading.Thread | None = None
 
+    def takes(self, shown: str) -> bool:
+        """Whether a text has the form of a key."""
+        return id_of(shown) is not None
+
     def known(self, key: str) -> Caller | None:
         """Who a key is of, told without asking the database; None where that cannot be.
 

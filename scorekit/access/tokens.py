@@ -8,23 +8,23 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from joserfc.errors import ClaimError, ExpiredTokenError, JoseError, UnsupportedAlgorithmError
+from joserfc.jwa import JWSAlgModel
+from joserfc.jwk import Key
+from joserfc.jws import CompactSignature, JWSRegistry, extract_compact, validate_compact
+from joserfc.jwt import JWTClaimsRegistry
 
 from scorekit.access.callers import SCOPES, Caller, not_good
 from scorekit.access.jwks import KeySource
 from scorekit.access.settings import TokenSettings
-from scorekit.errors import NotAuthenticated, UsageError
-
-if TYPE_CHECKING:
-    from joserfc.jwk import Key
-    from joserfc.jws import CompactSignature, JWSRegistry
-    from joserfc.jwt import JWTClaimsRegistry
+from scorekit.errors import NotAuthenticated
 
 LONGEST = 16_384
 """Characters of a token."""
-LONGEST_HEADER = 4096
 LONGEST_SUBJECT = 255
 KEPT = 60.0
 """Seconds for which a token that was verified is not verified again."""
@@ -34,6 +34,23 @@ _FOREVER = float(1 << 53)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 """What a token may call itself: an issuer signs other things too, such as notes of a logout."""
+
+
+class _Registry(JWSRegistry):
+    """The algorithms that are taken and no others, and headers as long as issuers make them."""
+
+    max_header_length = 4096
+    max_payload_length = LONGEST
+
+    def __init__(self, algorithms: Collection[str]) -> None:
+        super().__init__(algorithms=algorithms, strict_check_header=False)
+        self._chosen = {name: self.algorithms[name] for name in algorithms}
+
+    def get_alg(self, name: str) -> JWSAlgModel:
+        """An algorithm, without a warning of how some are called now."""
+        if name not in self._chosen:
+            raise UnsupportedAlgorithmError
+        return self._chosen[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +66,20 @@ class TokenVerifier:
     Parameters
     ----------
     settings : TokenSettings
-
-    Raises
-    ------
-    UsageError
-        If what tokens are verified by is not installed.
     """
 
     def __init__(self, settings: TokenSettings) -> None:
-        self._registry = _registry(settings)
+        self._registry = _Registry(settings.algorithms)
         self._claims = _claims(settings)
         self._settings = settings
         self._leeway = settings.leeway.total_seconds()
         self._keys = KeySource(settings)
         self._lock = threading.Lock()
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+
+    def takes(self, shown: str) -> bool:
+        """Whether a text has the form of a token; nothing is said of what it holds."""
+        return len(shown) <= LONGEST and _TOKEN.fullmatch(shown) is not None
 
     def known(self, token: str) -> Caller | None:
         """Whose a token is that was verified some seconds ago; None of any other."""
@@ -93,24 +109,19 @@ class TokenVerifier:
 
     def _signed(self, token: str) -> dict[str, Any]:
         """The claims of a token with a signature that holds."""
-        from joserfc import jws
-        from joserfc.errors import JoseError
-
         try:
-            found = jws.extract_compact(token.encode(), registry=self._registry)
+            found = extract_compact(token.encode(), registry=self._registry)
             key = self._key(found)
-            good = jws.validate_compact(found, key, registry=self._registry)
+            good = validate_compact(found, key, registry=self._registry)
             claims = json.loads(found.payload) if good else None
-        except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
-            raise _refused("it is none, or not of a kind that is taken") from error
+        except (JoseError, ValueError, TypeError, KeyError, RecursionError):
+            raise _refused("it is none, or not of a kind that is taken") from None
         if not isinstance(claims, dict):
             raise _refused("its signature does not hold")
         return claims
 
     def _key(self, found: CompactSignature) -> Key:
         """The key that it says it is signed with, if it is one of the issuer's."""
-        from joserfc.errors import JoseError
-
         headers = found.headers()
         self._registry.check_header(headers)
         if str(headers.get("typ", "jwt")).lower() not in _TYPES:
@@ -131,8 +142,6 @@ class TokenVerifier:
         return key
 
     def _check(self, claims: dict[str, Any]) -> None:
-        from joserfc.errors import ClaimError, ExpiredTokenError
-
         try:
             self._claims.validate(claims)
         except ExpiredTokenError:
@@ -159,11 +168,6 @@ class TokenVerifier:
                 self._verified.popitem(last=False)
 
 
-def looks_like_a_token(text: str) -> bool:
-    """Whether a text has the form of a token; nothing is said of what it holds."""
-    return len(text) <= LONGEST and _TOKEN.fullmatch(text) is not None
-
-
 def _mark(token: str) -> bytes:
     """What a token is remembered by: the token itself is kept nowhere."""
     return hashlib.sha256(token.encode()).digest()
@@ -179,23 +183,7 @@ def _claim(claims: Mapping[str, Any], name: str) -> Any:
     return found
 
 
-def _registry(settings: TokenSettings) -> JWSRegistry:
-    """The algorithms that are taken, and headers as long as issuers make them."""
-    try:
-        from joserfc.jws import JWSRegistry
-    except ImportError:
-        raise UsageError(
-            "tokens need a package that is not installed: joserfc", hint="pip install 'scorekit[serve]'"
-        ) from None
-    registry = JWSRegistry(algorithms=list(settings.algorithms), strict_check_header=False)
-    registry.max_header_length = LONGEST_HEADER
-    registry.max_payload_length = LONGEST
-    return registry
-
-
 def _claims(settings: TokenSettings) -> JWTClaimsRegistry:
-    from joserfc.jwt import JWTClaimsRegistry
-
     return JWTClaimsRegistry(
         leeway=int(settings.leeway.total_seconds()),
         iss={"essential": True, "value": settings.issuer},
