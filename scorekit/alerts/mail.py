@@ -6,7 +6,7 @@ import logging
 import smtplib
 import ssl
 from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
+from email.utils import format_datetime, make_msgid, parseaddr
 
 from scorekit.alerts.channels import Channel
 from scorekit.alerts.decision import Alert
@@ -76,8 +76,13 @@ class Mail(Channel):
         message["From"] = self._settings.sender
         message["To"] = ", ".join(self._settings.to)
         message["Date"] = format_datetime(alert.created)
-        message["Message-ID"] = make_msgid(alert.fingerprint, domain=self._settings.sender.rpartition("@")[2])
+        message["Message-ID"] = make_msgid(alert.fingerprint, domain=_domain(self._settings.sender))
         message["Auto-Submitted"] = "auto-generated"
         message["X-Scorekit-Fingerprint"] = alert.fingerprint
         message.set_content(plain_text(alert))
         return message
+
+
+def _domain(sender: str) -> str:
+    """Of an address, which may have a name before it: ``Night run <scorekit@example.com>``."""
+    return parseaddr(sender)[1].rpartition("@")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,16 @@ def test_a_mail() -> None:
         "",
         "version: 3",
     ]
+
+
+def test_the_sender_may_have_a_name() -> None:
+    with mail_server(Mailbox()) as box:
+        mail(box, sender="Night run <scorekit@example.com>").send(ALERT)
+    ((sender, _, data),) = box.mails
+    message = email.message_from_bytes(data, policy=email.policy.default)
+    assert sender == "scorekit@example.com"
+    assert message["From"] == "Night run <scorekit@example.com>"
+    assert re.search(rb"^Message-ID: <[^<> ]+@example\.com>\r?$", data, re.MULTILINE)
 
 
 def test_a_column_name_cannot_add_headers() -> None:
