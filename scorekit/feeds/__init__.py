@@ -32,6 +32,8 @@ class Message(Struct, frozen=True, gc=False):
         Whether it is longer than the limit; of a line it then has no value.
     topic : str
         The topic, stream or queue it came from; empty for a line.
+    partition : int or None
+        Of a topic that has several; its position then begins with it.
     id : str
         What an answer to it is recognised by, the same whenever it is delivered again; empty for a
         line.
@@ -45,6 +47,12 @@ class Message(Struct, frozen=True, gc=False):
     too_long: bool = False
     topic: str = ""
     id: str = ""
+    partition: int | None = None
+
+    @property
+    def offset(self) -> str:
+        """Where it stands in its partition, topic, stream or queue."""
+        return self.position if self.partition is None else self.position.partition("/")[2]
 
 
 class Source(Protocol):

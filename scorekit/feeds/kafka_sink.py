@@ -98,10 +98,9 @@ class KafkaSink:
                 return
 
     def _partition(self, message: Message) -> int:
-        number = message.position.rpartition("/")[0]
-        if message.key is not None or not number.isdecimal():
+        if message.key is not None or message.partition is None:
             return _ANY
-        return int(number) % self._partitions
+        return message.partition % self._partitions
 
     def _make_room(self) -> None:
         """Wait for the client's queue to empty, as long as it does."""

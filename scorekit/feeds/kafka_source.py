@@ -141,6 +141,7 @@ class KafkaSource:
             len(value) > LINE_LIMIT,
             self._topic,
             self._origin + position,
+            partition,
         )
 
     # acknowledging
@@ -232,8 +233,7 @@ class KafkaSource:
 
 def _ends(messages: Sequence[Message]) -> dict[int, int]:
     """The last offset of each partition; those of one are in order."""
-    last = {message.position.partition("/")[0]: message.position for message in messages}
-    return {int(partition): int(position.partition("/")[2]) for partition, position in last.items()}
+    return {message.partition: int(message.offset) for message in messages if message.partition is not None}
 
 
 def _place(record: Record) -> tuple[int, int]:

@@ -26,24 +26,23 @@ def headers_of(message: Message, code: str, said: str) -> tuple[tuple[str, bytes
     Parameters
     ----------
     message : Message
-        Its position is an offset, or a partition and an offset with a slash between.
+        Of a source without partitions, it is in partition 0.
     code : str
         Of the error; stands for the class of an exception.
     said : str
 
     Examples
     --------
-    >>> message = Message(b"{", 1, topic="rows", position="3/17")
+    >>> message = Message(b"{", 1, topic="rows", position="3/17", partition=3)
     >>> dict(headers_of(message, "not_json", "cut short"))["__streams.errors.offset"]
     b'17'
     """
-    partition, _, offset = message.position.rpartition("/")
     why = {
         "exception": code,
         "message": said,
         "topic": message.topic,
-        "partition": partition or "0",
-        "offset": offset,
+        "partition": str(message.partition or 0),
+        "offset": message.offset,
     }
     kept = ((name, value) for name, value in message.headers if not name.startswith(ERRORS))
     return (*kept, *((ERRORS + name, value.encode()) for name, value in why.items()))

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import count
 
 from scorekit.errors import DISK_FULL, FormatError, ScorekitError, Unreachable, UsageError
 from scorekit.feeds import Message
@@ -105,8 +106,10 @@ class LineSource:
 
     def _taken(self, most: int) -> list[Message]:
         lines, self._ready = self._ready[:most], self._ready[most:]
-        self._held = sum(len(line or b"") for line in self._ready)
+        self._held = sum(map(len, filter(None, self._ready)))
         first, self._line = self._line, self._line + len(lines)
+        if None not in lines and max(map(len, lines)) <= self._limit:  # type: ignore[arg-type]  # none is None
+            return list(map(Message, lines, count(first)))  # type: ignore[arg-type]  # none is None
         return [self._message(line, number) for number, line in enumerate(lines, first)]
 
     def _message(self, line: bytes | None, number: int) -> Message:

@@ -10,22 +10,14 @@ from scorekit.errors import UsageError
 from scorekit.feeds import DeadLetters, Sink, Source
 from scorekit.feeds.pipe import STANDARD, open_sink
 from scorekit.feeds.retrying import Patience
+from scorekit.feeds.uris import connect, is_address, parse
 from scorekit.progress import Progress
 from scorekit.stream.stopping import Stopping
 
 
-def is_broker(place: str | None) -> bool:
-    """Whether a place is the address of a broker."""
-    return place is not None and "://" in place
-
-
 def shown(place: str) -> str:
     """A place as people and the record may see it: without what may be a secret."""
-    if not is_broker(place):
-        return place
-    from scorekit.feeds.uris import parse
-
-    return parse(place).shown
+    return parse(place).shown if is_address(place) else place
 
 
 def refuse_circle(source: str, *others: str | None) -> None:
@@ -45,8 +37,8 @@ def refuse_circle(source: str, *others: str | None) -> None:
 
 
 def _same(source: str, other: str) -> bool:
-    if is_broker(source) or is_broker(other):
-        return is_broker(source) and is_broker(other) and shown(source) == shown(other)
+    if is_address(source) or is_address(other):
+        return is_address(source) and is_address(other) and shown(source) == shown(other)
     try:
         ends = (_status(source, 0), _status(other, 1))
     except OSError:
@@ -82,20 +74,12 @@ class Ends:
         Unreachable
             If it does not answer.
         """
-        from scorekit.feeds.uris import connect
-
         return connect(place, self._patience).source(batch_size, grave)
 
     def sink(self, place: str) -> Sink:
         """Where answers go; see ``source`` for what it may raise."""
-        if not is_broker(place):
-            return open_sink(place)
-        from scorekit.feeds.uris import connect
-
-        return connect(place, self._patience).sink()
+        return connect(place, self._patience).sink() if is_address(place) else open_sink(place)
 
     def dead_letters(self, place: str) -> DeadLetters:
         """Where messages of a broker go that cannot be answered."""
-        from scorekit.feeds.uris import connect
-
         return connect(place, self._patience).dead_letters()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from scorekit.errors import ScorekitError, UsageError
 from scorekit.feeds import DeadLetters, Source
 from scorekit.feeds.pipe import STANDARD, LineGrave, open_sink, open_source
+from scorekit.feeds.uris import is_address
 from scorekit.gate import Gate
 from scorekit.model import Model, open_model
 from scorekit.policy import Policy
@@ -20,7 +21,7 @@ from scorekit.quality.verdict import OnFail
 from scorekit.state.ledger import Ledger
 from scorekit.store.references import Ref, parse
 from scorekit.store.versions import Store
-from scorekit.stream.connecting import Ends, is_broker, refuse_circle, shown
+from scorekit.stream.connecting import Ends, refuse_circle, shown
 from scorekit.stream.engine import Stream
 from scorekit.stream.following import Following
 from scorekit.stream.journal import Journal
@@ -134,7 +135,7 @@ class _Maker:
         self._on_fail = on_fail
         self._allow_mismatch = allow_mismatch
         self._ledger = stack.enter_context(Ledger.open(store.uri))
-        self._lines = None if is_broker(places.source) else open_source(places.source)
+        self._lines = None if is_address(places.source) else open_source(places.source)
         if self._lines is not None:
             stack.callback(self._lines.close)
         self._progress = progress
@@ -210,12 +211,12 @@ class _Maker:
                 "lines without a score are to be put aside, and --dead-letter does not say where",
                 hint="name a file with --dead-letter",
             )
-        if is_broker(place) != is_broker(self._places.source):
+        if is_address(place) != is_address(self._places.source):
             raise UsageError(
                 f"{shown(place)} cannot keep what comes from {shown(self._places.source)}",
                 hint="put lines aside in a file, and messages with a broker",
             )
-        grave = ends.dead_letters(place) if is_broker(place) else LineGrave(open_sink(place))
+        grave = ends.dead_letters(place) if is_address(place) else LineGrave(open_sink(place))
         self._stack.callback(grave.close)
         return grave
 

@@ -307,7 +307,7 @@ def test_a_broker_that_stays_away_ends_it_after_the_limit(kafka: KafkaCluster) -
 
 def test_an_answer_too_large_for_the_broker_is_named(kafka: KafkaCluster) -> None:
     sink = connect(kafka.uri("scores")).sink()
-    message = Message(b"", 1, position="0/7", topic="rows", id="g/rows/0/7")
+    message = Message(b"", 1, position="0/7", topic="rows", id="g/rows/0/7", partition=0)
     kafka.refuse(PRODUCE, MESSAGE_TOO_LARGE)
     with pytest.raises(DataError, match="2,000 bytes is larger") as refusal:
         sink.send([b"x" * 2000], [message])
