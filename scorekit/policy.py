@@ -140,6 +140,8 @@ def _explained(
     if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         name = str(error["loc"][-1])
         return UsageError(f"{place}: no such setting: {name}", hint=_nearest(name, within), code=code)
+    if error["type"] in ("missing", "missing_argument"):
+        return UsageError(f"{place}: [{'.'.join(known)}] lacks {error['loc'][-1]}", code=code)
     if error["type"] == "value_error":
         return UsageError(f"{place}: [{'.'.join(known)}]: {said}", code=code)
     said = _KINDS.get(error["type"], said)
