@@ -64,7 +64,7 @@ def test_the_sender_may_have_a_name() -> None:
     message = email.message_from_bytes(data, policy=email.policy.default)
     assert sender == "scorekit@example.com"
     assert message["From"] == "Night run <scorekit@example.com>"
-    assert re.search(rb"^Message-ID: <[^<> ]+@example\.com>\r?$", data, re.MULTILINE)
+    assert re.search(rb"^Message-ID:\s+<[^<> ]+@example\.com>\r?$", data, re.MULTILINE)
 
 
 def test_a_column_name_cannot_add_headers() -> None:
