@@ -57,13 +57,16 @@ def test_a_mail() -> None:
     ]
 
 
-def test_the_sender_may_have_a_name() -> None:
+@pytest.mark.parametrize(
+    "named", ["Night run <scorekit@example.com>", "scorekit@example.com (the run @ night)"]
+)
+def test_the_sender_may_have_a_name(named: str) -> None:
     with mail_server(Mailbox()) as box:
-        mail(box, sender="Night run <scorekit@example.com>").send(ALERT)
+        mail(box, sender=named).send(ALERT)
     ((sender, _, data),) = box.mails
     message = email.message_from_bytes(data, policy=email.policy.default)
     assert sender == "scorekit@example.com"
-    assert message["From"] == "Night run <scorekit@example.com>"
+    assert message["From"] == named
     assert re.search(rb"^Message-ID:\s+<[^<> ]+@example\.com>\r?$", data, re.MULTILINE)
 
 
