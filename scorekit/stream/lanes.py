@@ -1,4 +1,4 @@
-"""Several cores for one batch: its rows in as many pieces, scored side by side, and put together again.
+"""Several cores for one batch: its rows in as many pieces, worked on side by side, and put together again.
 
 Rows do not depend on their neighbours and counts add up in any order, so nothing shows how
 many pieces there were.
@@ -7,14 +7,19 @@ many pieces there were.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from scorekit.scoring import Rows, ScoredBatch, Scorer
+
+P = TypeVar("P")
+R = TypeVar("R")
 
 WORTH_IT = 1024
 """Rows of a piece that take longer to score than to hand over."""
@@ -31,26 +36,37 @@ class Lanes:
     """
 
     def __init__(self, scorer: Scorer, cores: int | None = None) -> None:
-        count = cores or len(os.sched_getaffinity(0))
-        self._scorers = [scorer, *(scorer.fork() for _ in range(count - 1))]
+        self._scorers = [scorer, *(scorer.fork() for _ in range((cores or all_cores()) - 1))]
 
     def score(self, rows: Rows, unreadable: list[int]) -> ScoredBatch:
         """Score every row, as ``Scorer.score`` does."""
-        pieces = min(len(self._scorers), len(rows) // WORTH_IT)
-        if pieces < 2 or not isinstance(rows, pa.RecordBatch):
+        pieces = pieces_of(len(rows), len(self._scorers))
+        if len(pieces) < 2 or not isinstance(rows, pa.RecordBatch):
             return self._scorers[0].score(rows, unreadable=unreadable)
-        ends = [len(rows) * number // pieces for number in range(pieces + 1)]
-        parts = [rows.slice(start, stop - start) for start, stop in pairwise(ends)]
-        others = [
-            _pool().submit(scorer.score, part)
-            for scorer, part in zip(self._scorers[1:], parts[1:], strict=False)
-        ]
-        return joined([self._scorers[0].score(parts[0]), *(other.result() for other in others)])
+        parts = [(scorer, rows[piece]) for scorer, piece in zip(self._scorers, pieces, strict=False)]
+        return joined(side_by_side(lambda part: part[0].score(part[1]), parts))
+
+
+def all_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def pieces_of(rows: int, cores: int) -> list[slice]:
+    """Rows in as many pieces as cores, as long as each is worth it."""
+    count = max(1, min(cores, rows // WORTH_IT))
+    return [slice(*ends) for ends in pairwise(rows * number // count for number in range(count + 1))]
+
+
+def side_by_side(work: Callable[[P], R], parts: Sequence[P]) -> list[R]:
+    """What some work makes of each part, the first one in this thread."""
+    others = [_pool().submit(work, part) for part in parts[1:]]
+    return [work(parts[0]), *(other.result() for other in others)]
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_name_prefix="score")
+    return ThreadPoolExecutor(thread_name_prefix="lane")
 
 
 def joined(parts: list[ScoredBatch]) -> ScoredBatch:

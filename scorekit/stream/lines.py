@@ -1,8 +1,8 @@
 """Lines as records: what each of them is, and what is wrong with it.
 
-Many lines are read by pyarrow into columns, few of them one by one into records, which
-costs less than a table would; and so are many where one of them is odd. Both give the
-same scores to the bit.
+Many lines are read by pyarrow into columns, on every core; few of them one by one into
+records, which costs less than a table would; and so are many where one of them is odd.
+Both give the same scores to the bit.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
-import pyarrow.json as pajson
+from numpy.typing import NDArray
 
+from scorekit.engine.buffers import null_mask
 from scorekit.feeds import Message
 from scorekit.schema import Schema
 from scorekit.scoring import Rows
 from scorekit.stream.carrying import Carrier
+from scorekit.stream.lanes import all_cores, pieces_of, side_by_side
 from scorekit.tables import json_records
 from scorekit.tables.absent import Unsure, lacking, with_absent
 from scorekit.tables.batches import one_batch
 from scorekit.tables.json_records import DEPTH, Integer, Number
-from scorekit.tables.jsonl import JsonBlock
+from scorekit.tables.jsonl import JsonBlock, parse
 
 EMPTY = "empty_line"
 TOO_LONG = "too_long"
@@ -35,8 +38,6 @@ _PATIENCE = 3
 """Batches in a row that a table could not hold, after which none is tried for a while."""
 _PAUSE = 50
 """Batches of that while."""
-_PIECE = 1 << 19
-"""Bytes of lines that are parsed at a time."""
 _DIGITS = 4000
 """Digits of the longest whole number that Python reads; a longer one is infinite as float64."""
 
@@ -89,7 +90,6 @@ class LineReader:
         self._carrier = carrier
         self._decoder = msgspec.json.Decoder(dict)
         self._plan = {feature.name: _PLANS.get(feature.kind, pa.string()) for feature in inputs.features}
-        self._schema = pa.schema(list(self._plan.items()))
         self._failed = 0
         self._pause = 0
 
@@ -114,19 +114,41 @@ class LineReader:
         return lines
 
     def _table(self, messages: Sequence[Message]) -> Lines | None:
-        values = [message.value for message in messages]
-        data = b"\n".join([*values, b""])
-        if any(message.too_long for message in messages) or not JsonBlock(data, 1).plain(len(values)):
+        if any(message.too_long for message in messages):
             return None
+        values = [message.value for message in messages]
         try:
-            table = one_batch(_parsed(data, self._schema))
-            if table.num_rows != len(values):
-                return None
-            holed = [name for name in self._plan if table.column(name).null_count]
-            rows = with_absent(table, lacking(data, holed))
+            parts = [values[piece] for piece in pieces_of(len(values), all_cores())]
+            rows = _joined(side_by_side(self._part, parts))
             return Lines(messages, rows, self._carried(values))
         except (pa.ArrowInvalid, Unsure, ValueError, RecursionError):
             return None
+
+    def _part(self, values: Sequence[bytes]) -> _Part:
+        """Some lines as columns.
+
+        Raises
+        ------
+        Unsure, pyarrow.ArrowInvalid
+            If they are not to be read so.
+        """
+        data = b"\n".join([*values, b""])
+        if not JsonBlock(data, 1).plain(len(values)):
+            raise Unsure
+        rows = one_batch(parse(data, self._plan))
+        if rows.num_rows != len(values):
+            raise Unsure
+        return _Part(rows, self._absent(rows, values))
+
+    def _absent(self, rows: pa.RecordBatch, values: Sequence[bytes]) -> dict[str, NDArray[np.bool_]]:
+        """Which lines lack which keys: only those with a null are looked through for them."""
+        holed = [name for name in self._plan if rows.column(name).null_count]
+        if not holed:
+            return {}
+        nulls = np.logical_or.reduce([null_mask(rows.column(name)) for name in holed])
+        some = np.flatnonzero(nulls)
+        found = lacking(b"\n".join([*(values[row] for row in some.tolist()), b""]), holed)
+        return {name: _spread(lacks, some, len(values)) for name, lacks in found.items()}
 
     def _carried(self, values: Sequence[bytes]) -> Sequence[bytes]:
         if not self._carrier.anything:
@@ -176,17 +198,30 @@ class LineReader:
         return plain_record(line.value), self._carrier.of_record(line.value)
 
 
-def _parsed(data: bytes, schema: pa.Schema) -> pa.Table:
-    """Lines as a table, in pieces that are read side by side.
+class _Part(NamedTuple):
+    """Some lines of a batch as columns, and which of them lack which keys."""
 
-    Raises
-    ------
-    pyarrow.ArrowInvalid
-        If a line is not JSON or longer than a piece, or a value not of its column's type.
-    """
-    options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
-    reading = pajson.ReadOptions(use_threads=len(data) > 2 * _PIECE, block_size=_PIECE)
-    return pajson.read_json(pa.BufferReader(data), read_options=reading, parse_options=options)
+    rows: pa.RecordBatch
+    absent: Mapping[str, NDArray[np.bool_]]
+
+
+def _joined(parts: Sequence[_Part]) -> pa.RecordBatch:
+    """Parts that follow each other, as one."""
+    rows = one_batch(pa.Table.from_batches([part.rows for part in parts]))
+    absent: dict[str, NDArray[np.bool_]] = {}
+    start = 0
+    for part in parts:
+        for name, lacks in part.absent.items():
+            absent.setdefault(name, np.zeros(len(rows), dtype=bool))[start : start + len(lacks)] = lacks
+        start += len(part.rows)
+    return with_absent(rows, absent)
+
+
+def _spread(marks: NDArray[np.bool_], rows: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Marks of some rows, among all of them."""
+    spread = np.zeros(count, dtype=bool)
+    spread[rows] = marks
+    return spread
 
 
 def plain_record(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from scorekit.tables.text_input import TextInput, is_utf8
 BLOCK = 8 << 20
 LINE_LIMIT = 64 << 20
 _OPEN, _CLOSE, _LIST, _NEWLINE, _RETURN = b"{}[\n\r"
+_MINUS, _CAPITAL_I, _CAPITAL_N, _SMALL_N, _SMALL_F = b"-INnf"
 _ODD_LITERAL = re.compile(rb"[:,\[\s](?:-?Inf|-NaN)[\s,\]}]")
 
 
@@ -71,12 +72,9 @@ class JsonBlock:
         last = np.where(returned, raw[ends - 2], last) if returned.any() else last
         if not ((raw[ends + 1] == _OPEN).all() and (last == _CLOSE).all()):
             return False
-        return not _may_be_deep(raw, ends) and is_utf8(data) and not self._odd_literals()
-
-    def _odd_literals(self) -> bool:
-        """Whether infinity or NaN may be spelled as only pyarrow takes it."""
-        odd = b"Inf" in self.data or b"-NaN" in self.data
-        return odd and _ODD_LITERAL.search(self.data) is not None
+        if _may_be_deep(raw, ends) or not is_utf8(data):
+            return False
+        return not (_may_be_odd(raw) and _ODD_LITERAL.search(data) is not None)
 
 
 def _may_be_deep(raw: NDArray[np.uint8], ends: NDArray[np.int64]) -> bool:
@@ -87,6 +85,16 @@ def _may_be_deep(raw: NDArray[np.uint8], ends: NDArray[np.int64]) -> bool:
         return False
     lines = np.searchsorted(ends, np.flatnonzero(opened))
     return bool(np.bincount(lines).max() > most)
+
+
+def _may_be_odd(raw: NDArray[np.uint8]) -> bool:
+    """Whether infinity or NaN may be spelled as only pyarrow takes it: ``Inf``, ``-NaN``.
+
+    Looked for by their capitals; the bytes begin and end with a brace.
+    """
+    infinite, no_number = np.flatnonzero(raw == _CAPITAL_I), np.flatnonzero(raw == _CAPITAL_N)
+    infinite = infinite[raw[infinite + 1] == _SMALL_N]
+    return bool((raw[infinite + 2] == _SMALL_F).any() or (raw[no_number - 1] == _MINUS).any())
 
 
 def json_blocks(source: Source, text: TextInput) -> Iterator[JsonBlock]:
