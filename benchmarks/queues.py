@@ -208,8 +208,9 @@ class KafkaPlace:
         assert self._cluster.stdout is not None
         servers = self._cluster.stdout.readline().strip()
         self._kafka = kafka
-        self._producer = kafka.Producer({"bootstrap.servers": servers, "linger.ms": 20})
-        self._reader = kafka.Consumer({"bootstrap.servers": servers, "group.id": "nobody"})
+        quiet = {"bootstrap.servers": servers, "log_level": 0}
+        self._producer = kafka.Producer({**quiet, "linger.ms": 20})
+        self._reader = kafka.Consumer({**quiet, "group.id": "nobody"})
         self.source = f"kafka://{servers}/rows?group={GROUP}&session-seconds=2"
         self.sink = f"kafka://{servers}/scores"
         self.plain = ("kafka", servers, "", "rows", "scores")
