@@ -153,6 +153,17 @@ class Gate:
         """Say how the run ended; which alert channels could not be told of it."""
         return self._record.finish(ending, rows) if self._record is not None else ()
 
+    def finish_lost(self, run_id: str, ending: Ending) -> None:
+        """Say how a run of the model ended that was killed before it could.
+
+        Raises
+        ------
+        Unreachable
+            If the state database cannot be written.
+        """
+        if self._record is not None:
+            self._record.finish_lost(run_id, ending)
+
     def send_alerts(self) -> tuple[str, ...]:
         """Send the alerts that are due, while the run goes on; which channels could not be told."""
         return self._record.send_alerts() if self._record is not None else ()

@@ -157,7 +157,7 @@ def _hanging(history: History, longest: timedelta) -> list[tuple[Level, str]]:
     place = max((number for number, run in enumerate(history.runs) if run.finished), default=-1)
     for run in reversed(history.runs[place + 1 :]):
         age = now() - run.started
-        if run.kind == "batch" and age > longest:
+        if run.kind == "batch" and run.outcome == "running" and age > longest:
             return [("CRITICAL", f"run {run.run_id} has not ended for {_hours(age)}")]
     return []
 

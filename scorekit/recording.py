@@ -158,6 +158,10 @@ class Record:
             self._ledger.finish(run, ending, rows)
         return self.send_alerts()
 
+    def finish_lost(self, run_id: str, ending: Ending) -> None:
+        """Say how a run ended that was killed before it could."""
+        self._ledger.finish_lost(self._manifest.name, run_id, ending)
+
     def send_alerts(self) -> tuple[str, ...]:
         """Send the alerts that are due; which could not be sent."""
         if self._outbox is None:

@@ -33,9 +33,9 @@ CONSEQUENCES = {
     "published": "The model's scores were published.",
     "degraded": "The fallback's scores were published in place of the model's.",
     "quarantined": "Nothing was published: the scores are in quarantine.",
-    "failed": "The run ended with an error, nothing was published.",
-    "running": "",
+    "failed": "The run ended with an error or was killed, nothing was published.",
 }
+_UNENDED = "The run has not ended: nothing says yet what became of its scores."
 BASELINES = {
     "out_of_fold": "the rows it was trained on, scored by models that had not seen them",
     "in_sample": "the rows it was trained on, scored by the model itself",
@@ -112,7 +112,14 @@ def _baseline(store: Store, reference: str) -> Baseline | None:
 
 def _consequence(history: History, window: PastWindow) -> str:
     run = next((run for run in reversed(history.runs) if run.run_id == window.run_id), None)
-    return CONSEQUENCES[run.outcome] if run else ""
+    if run is None:
+        return ""
+    if run.outcome == "running":
+        # a stream publishes as it goes
+        return _UNENDED if run.kind == "batch" else ""
+    if run.outcome == "failed" and run.rows:
+        return f"The run ended with an error, after {run.rows:,} rows were published."
+    return CONSEQUENCES[run.outcome]
 
 
 def _verdict(window: PastWindow, baseline: Baseline | None, policy: Policy) -> Verdict:

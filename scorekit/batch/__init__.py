@@ -15,7 +15,7 @@ from scorekit.batch.counting import count_rows
 from scorekit.batch.folder import run_folder
 from scorekit.batch.inputs import open_input
 from scorekit.batch.job import run_job
-from scorekit.batch.options import Fate, JobOptions, JobResult
+from scorekit.batch.options import JobOptions, JobResult, worst
 from scorekit.batch.plan import Job, Plan, check_places, plan
 from scorekit.batch.run import Carried, told_of
 from scorekit.batch.summary import ScoreSummary
@@ -61,7 +61,7 @@ class BatchResult:
     @property
     def rows(self) -> int:
         """Rows of all outputs."""
-        return sum(output.summary.rows for output in self.outputs)
+        return _rows(self.outputs)
 
     @property
     def rejected(self) -> int:
@@ -169,27 +169,35 @@ def _ledger(model: Model) -> Iterator[Ledger | None]:
 
 def _made(made: Plan, gate: Gate, options: JobOptions, progress: Progress) -> tuple[JobResult, ...]:
     """Score every output, and keep a record of how the run ended."""
+    outputs: list[JobResult] = []
     try:
-        if made.folder is None:
-            outputs = tuple(
-                run_job(job, gate, options, progress, number=number) for number, job in enumerate(made.jobs)
-            )
-        else:
-            outputs = run_folder(made, made.folder, gate, options, progress)
+        for output in _each(made, gate, options, progress):
+            outputs.append(output)  # noqa: PERF402 - those made before an error are recorded, too
     except BaseException:
         with suppress(Unreachable):
-            gate.finish("failed", 0)
+            gate.finish("failed", _rows(outputs))
         raise
-    order: tuple[Fate, ...] = ("published", "degraded", "quarantined")
-    worst: Fate = max((output.fate for output in outputs), key=order.index, default="published")
     try:
-        untold = gate.finish(worst, sum(output.summary.rows for output in outputs))
+        untold = gate.finish(worst(output.fate for output in outputs), _rows(outputs))
     except Unreachable as error:
         # what was decided is done; only how the run ended is written nowhere
         untold = (f"{error.message}; how the run ended was not written down",)
     for said in untold:
         progress.note(said)
-    return outputs
+    return tuple(outputs)
+
+
+def _each(made: Plan, gate: Gate, options: JobOptions, progress: Progress) -> Iterator[JobResult]:
+    """What becomes of each output, once it is there."""
+    if made.folder is not None:
+        yield from run_folder(made, made.folder, gate, options, progress)
+        return
+    for number, job in enumerate(made.jobs):
+        yield run_job(job, gate, options, progress, number=number)
+
+
+def _rows(outputs: Sequence[JobResult]) -> int:
+    return sum(output.summary.rows for output in outputs)
 
 
 def _raise_refusal(result: BatchResult) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 
+from scorekit.batch.aftermath import finish_lost
 from scorekit.batch.inputs import hash_inputs, run_key
 from scorekit.batch.job import run_job
-from scorekit.batch.options import JobOptions, JobResult
+from scorekit.batch.options import Fate, JobOptions, JobResult, worst
 from scorekit.batch.partial import Partial, folder_for
 from scorekit.batch.plan import Job, Plan
 from scorekit.errors import NothingToDo, Unreachable, UsageError
@@ -31,13 +33,13 @@ RUN_NAME = "scorekit-run"
 
 def run_folder(
     made: Plan, folder: str, gate: Gate, options: JobOptions, progress: Progress
-) -> tuple[JobResult, ...]:
+) -> Iterator[JobResult]:
     """Score into a folder, file by file.
 
-    Returns
-    -------
-    tuple of JobResult
-        Of the files that were scored now, not of those an earlier run had made. One that was
+    Yields
+    ------
+    JobResult
+        Of each file that is scored now, not of those an earlier run had made. One that is
         withheld is the last.
 
     Raises
@@ -55,16 +57,18 @@ def run_folder(
     with ExitStack() as stack:
         with explained(folder):
             stack.enter_context(lock.held())
-        return _run_held(made, folder, gate, options, progress)
+        yield from _run_held(made, folder, gate, options, progress, lock)
 
 
 def _run_held(
-    made: Plan, folder: str, gate: Gate, options: JobOptions, progress: Progress
-) -> tuple[JobResult, ...]:
+    made: Plan, folder: str, gate: Gate, options: JobOptions, progress: Progress, held: Partial
+) -> Iterator[JobResult]:
     """Score into a folder that no other run writes to."""
     done = _Done(folder, gate, options)
+    finish_lost(held, gate, published=done.complete)
     done.refuse_complete(made)
-    results = []
+    held.own(options.run_id)
+    fates: list[Fate] = []
     for number, job in enumerate(made.jobs):
         if done.has(job):
             progress.note(f"{job.target} is done already")
@@ -75,16 +79,18 @@ def _run_held(
                 Path(job.target).parent.mkdir(parents=True, exist_ok=True)
         try:
             heard = partial(done.add, job)
-            results.append(run_job(job, gate, options, progress, number=number, made=heard))
+            result = run_job(job, gate, options, progress, number=number, made=heard)
         except NothingToDo as nothing:
             if nothing.code != "complete":
                 raise
             continue
-        if results[-1].refusal is not None:
+        yield result
+        if result.refusal is not None:
             # what follows waits until somebody has looked at this one
-            return tuple(results)
+            return
+        fates.append(result.fate)
+    held.own(options.run_id, worst(fates))
     done.finish()
-    return tuple(results)
 
 
 def _clean(left: Partial) -> None:
@@ -115,6 +121,11 @@ class _Done:
         self._gate = gate
         self._options = options
         self._keys: dict[str, str] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether a run came to the end of its files."""
+        return exists(f"{self._folder}/{SUCCESS_FILE}")
 
     def refuse_complete(self, made: Plan) -> None:
         """Refuse a folder that is complete, and one that is not without being told what to do with it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from scorekit.batch.aftermath import finish_lost
 from scorekit.batch.keys import Keys
 from scorekit.batch.marks import mark, mark_of
 from scorekit.batch.options import Fate, JobOptions, JobResult
-from scorekit.batch.partial import ERRORS_FILE, Partial, State, folder_for
+from scorekit.batch.partial import ERRORS_FILE, Partial, State, folder_for, scratch
 from scorekit.batch.passing import Pass
 from scorekit.batch.plan import Job, check_places
 from scorekit.batch.publishing import Publication, Withheld, is_file, remove_file
@@ -89,8 +89,8 @@ def _to_stream(run: _Run) -> JobResult:
     """Straight into a stream, or, where it may have to be kept back, by way of a file."""
     if not run.may_withhold and run.switch_is_closed():
         return run.to_stream()
-    with tempfile.TemporaryDirectory(prefix="scorekit-") as folder:
-        return run.to_file(Partial(Path(folder)))
+    with scratch() as partial:
+        return run.to_file(partial)
 
 
 def _to_file(run: _Run, job: Job) -> JobResult:
@@ -221,8 +221,10 @@ class _Run:
     def to_file(self, partial: Partial) -> JobResult:
         """Score into parts, judge, then publish: the errors first, so that an output is never unexplained."""
         self._hashed = Keys(self._job, self._gate, self._options)
+        finish_lost(partial, self._gate, published=partial.published(identity(self._job.target)))
         state = self._begin(partial)
         resumed = self._rows.summary.rows
+        partial.own(self._run_id)
         self._gate.begin(self._run_id)
         if not self._rereadable and self._gate.on_fail == "fallback":
             self._keep_input(partial)
@@ -293,8 +295,7 @@ class _Run:
             mark(self._job.target, self._keys.run())
         self._made(self._keys.run())
         partial.remove()
-        fate: Fate = "degraded" if self._decided.action == "replace" else "published"
-        return self._result(fate, self._job.target)
+        return self._result(self._fate, self._job.target)
 
     def _begin(self, partial: Partial) -> State:
         """Take up an earlier run, or begin anew."""
@@ -358,7 +359,7 @@ class _Run:
         known = output_metadata(self._job.target).get(KEY_NAME) or mark_of(self._job.target)
         if known is not None:
             return known == self._keys.run()
-        return self._options.resume and partial.published(self._keys.run(), identity(self._job.target))
+        return self._options.resume and partial.published(identity(self._job.target), self._keys.run())
 
     @property
     def _keys(self) -> Keys:
@@ -378,6 +379,11 @@ class _Run:
     def _decided(self) -> Decision:
         assert self._decision is not None  # noqa: S101 - once the rows are scored
         return self._decision
+
+    @property
+    def _fate(self) -> Fate:
+        """Of an output that is published."""
+        return "degraded" if self._decided.action == "replace" else "published"
 
     def _metadata(self) -> Mapping[str, str]:
         """What a reader of the output may want to know of the run."""
@@ -399,8 +405,12 @@ class _Run:
     def _publish(self, partial: Partial, parts: Sequence[Path]) -> None:
         if self._decided.refusal is not None:
             raise Withheld(self._decided.refusal)
-        target = self._job.target
-        self._publication.publish(parts, lambda: partial.publishing(self._keys.run(), identity(target)))
+        self._publication.publish(parts, lambda: self._announce(partial))
+
+    def _announce(self, partial: Partial) -> None:
+        """Leave word of what is about to take the place of the output."""
+        partial.own(self._run_id, self._fate)
+        partial.publishing(self._keys.run(), identity(self._job.target))
 
     def _withhold(self, partial: Partial, parts: Sequence[Path], refusal: ScorekitError) -> JobResult:
         place = self._publication.withhold(parts, self._run_id)

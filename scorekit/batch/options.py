@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -45,6 +46,12 @@ class JobOptions:
     def decisive(self) -> dict[str, Any]:
         """What changes the bytes of an output."""
         return {"ids": self.ids, "passthrough": self.passthrough, "chunk_rows": self.chunk_rows}
+
+
+def worst(fates: Iterable[Fate]) -> Fate:
+    """What a run has come to, by the fates of its outputs."""
+    order: tuple[Fate, ...] = ("published", "degraded", "quarantined")
+    return max(fates, key=order.index, default="published")
 
 
 @dataclass(frozen=True, slots=True)

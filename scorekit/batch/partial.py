@@ -12,18 +12,23 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from scorekit.errors import NothingToDo, UsageError
+
+if TYPE_CHECKING:
+    from scorekit.recording import Ending
 
 STATE_FILE = "state.json"
 LOCK_FILE = "lock"
@@ -33,9 +38,14 @@ IDS_FILE = "ids"
 FORMAT_VERSION = 3
 _ID_BYTES = 8
 _LONGEST_NAME = 200
+_SCRATCH = "stream-"
+_NEW = 60
+"""Seconds in which a run has locked the folder that it has made."""
 PUBLISHING_FILE = "publishing.json"
 RUN_FILE = "run.json"
 """Says under which run id the rows are counted, from before they are until they are published."""
+OWNER_FILE = "owner.json"
+"""Names the run that holds the folder, and what it has come to once its output is in place."""
 INPUT_FILE = "input"
 """What came on standard input, where it may have to be read again."""
 
@@ -192,6 +202,18 @@ class Partial:
             return None
         return str(run_id) if known == key else None
 
+    def own(self, run_id: str, ending: Ending = "failed") -> None:
+        """Remember which run holds the folder, and what it will have come to should it be killed."""
+        (self.folder / OWNER_FILE).write_text(json.dumps([run_id, ending]))
+
+    def owner(self) -> tuple[str, Ending] | None:
+        """The run that held the folder last, as ``own`` was told; None where it has cleaned up."""
+        try:
+            run_id, ending = json.loads((self.folder / OWNER_FILE).read_text())
+        except (OSError, ValueError):
+            return None
+        return run_id, ending
+
     def input(self, number: int) -> Path:
         """Where an input is kept that can be read only once."""
         return self.folder / f"{INPUT_FILE}-{number}"
@@ -251,13 +273,13 @@ class Partial:
         """Remember what stands in the place of the output just before a run of ``key`` replaces it."""
         self._replace(PUBLISHING_FILE, json.dumps([key, before]))
 
-    def published(self, key: str, now: str) -> bool:
-        """Whether a run of ``key`` ended after it had put its output in its place."""
+    def published(self, now: str, key: str | None = None) -> bool:
+        """Whether a run, of ``key`` if one is given, ended after it had put its output in its place."""
         try:
             known, before = json.loads((self.folder / PUBLISHING_FILE).read_text())
         except (OSError, ValueError):
             return False
-        return bool(known == key and before != now)
+        return bool(key in (None, known) and before != now)
 
     def clear(self) -> None:
         """Forget an earlier run; the lock stays. Its state goes first."""
@@ -267,10 +289,10 @@ class Partial:
                 path.unlink()
 
     def clear_scores(self) -> None:
-        """Forget what was scored; by which run id it is counted stays, and the input that was kept."""
+        """Forget what was scored; whose it is, its run id and the input that was kept stay."""
         (self.folder / STATE_FILE).unlink(missing_ok=True)
         for path in self.folder.iterdir():
-            if path.name not in (LOCK_FILE, RUN_FILE) and not path.name.startswith(INPUT_FILE):
+            if path.name not in (LOCK_FILE, RUN_FILE, OWNER_FILE) and not path.name.startswith(INPUT_FILE):
                 path.unlink()
 
     def remove(self) -> None:
@@ -291,12 +313,46 @@ def folder_for(target: str) -> Path:
     if "://" not in target:
         path = Path(target)
         return path.parent / f".{_short(path.name)}.partial"
+    return _mine() / hashlib.sha256(target.encode()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Partial]:
+    """A folder for an output that goes where nothing can lie beside it; what dead runs left of theirs goes.
+
+    Raises
+    ------
+    UsageError
+        If somebody else has taken the place of such folders in the temporary directory.
+    """
+    folders = _mine()
+    _remove_dead(folders)
+    partial = Partial(folders / f"{_SCRATCH}{secrets.token_hex(8)}")
+    with partial.held():
+        try:
+            yield partial
+        finally:
+            partial.remove()
+
+
+def _remove_dead(folders: Path) -> None:
+    """Remove folders that nobody holds; a new one may not be locked yet."""
+    for folder in folders.glob(f"{_SCRATCH}*"):
+        with contextlib.suppress(OSError, NothingToDo):
+            if time.time() - folder.stat().st_mtime > _NEW:
+                left = Partial(folder)
+                with left.held():
+                    left.remove()
+
+
+def _mine() -> Path:
+    """Where this user's folders are in the temporary directory."""
     mine = Path(tempfile.gettempdir()) / f"scorekit-{os.getuid()}"
     # rows of others may be scored here: nobody else may read them
     mine.mkdir(mode=0o700, exist_ok=True)
     if mine.is_symlink() or mine.stat().st_uid != os.getuid():
         raise UsageError(f"{mine} belongs to somebody else", hint="name another folder with TMPDIR")
-    return mine / hashlib.sha256(target.encode()).hexdigest()[:16]
+    return mine
 
 
 def _short(name: str) -> str:

@@ -115,8 +115,10 @@ class PastRun:
     finished : datetime or None
         None while it runs, and where it was killed.
     outcome : str
+        ``running`` also of one that was killed, until another run writes to the same output.
     output : str or None
     rows : int or None
+        Of one that failed, those that were published before; None where nobody knows.
     """
 
     version: int

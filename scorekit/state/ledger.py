@@ -191,6 +191,14 @@ class Ledger(Session):
         values = {"run_key": run.key, "outcome": outcome, "rows": rows, "now": now()}
         self.write(lambda cursor: self._database.execute(cursor, statements.FINISH_RUN, values))
 
+    def finish_lost(self, model: str, run_id: str, outcome: RunOutcome) -> None:
+        """Write down how a run ended that was killed before it could say so.
+
+        One that did say how it ended keeps that.
+        """
+        values = {"model": model, "run_id": run_id, "outcome": outcome}
+        self.write(lambda cursor: self._database.execute(cursor, statements.FINISH_LOST, values))
+
     def record(
         self,
         run: Run,

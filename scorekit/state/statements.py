@@ -44,6 +44,11 @@ SELECT id FROM scorekit_runs WHERE model = :model AND version = :version AND run
 FINISH_RUN = """
 UPDATE scorekit_runs SET finished = :now, outcome = :outcome, rows = :rows WHERE id = :run_key"""
 
+FINISH_LOST = """
+UPDATE scorekit_runs SET outcome = :outcome
+WHERE model = :model AND run_id = :run_id AND outcome = 'running'"""
+"""When it ended nobody knows."""
+
 FIND_COUNTED = """
 SELECT first_row, end_row FROM scorekit_counted
 WHERE model = :model AND run_id = :run_id AND source = :source

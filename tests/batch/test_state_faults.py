@@ -162,7 +162,8 @@ def test_lost_in_the_middle_what_was_scored_is_kept_and_counted_once(
     assert done.code == 7
     assert f"nothing was published, the scores are in {kept}" in done.err
     assert [int(row["client"]) for row in read(begun.folder / kept)] == list(range(CALM))
-    assert begun.made() - {kept} <= {f".{output}.partial/run.json", f".{output}.partial/lock"}
+    held = {f".{output}.partial/{name}" for name in ("run.json", "owner.json", "lock")}
+    assert begun.made() - {kept} <= held
     assert begun.score("--id-column", "client", data="calm.parquet", output=output).code == 0
     assert begun.made() == {kept, output}
     assert begun.counted() == (2 * CALM, 0), "once for the night before, once for this one"
