@@ -34,6 +34,12 @@ def worker(
         str,
         typer.Option("--grace", metavar="AGE", help="How long jobs may go on when the worker is stopped."),
     ] = "20s",
+    lease: Annotated[
+        str,
+        typer.Option(
+            "--lease", metavar="AGE", help="How long a worker may be silent before others take its jobs."
+        ),
+    ] = "30s",
     train_from: Annotated[
         list[str] | None,
         typer.Option(
@@ -63,6 +69,7 @@ def worker(
         ),
         allowed=AllowedPlaces(tuple(train_from or ())),
         fallback=policy_of(ctx).fallback,
+        lease=read_age("--lease", lease),
         grace=read_age("--grace", grace).total_seconds(),
         verbose=terminal.verbose,
     )
