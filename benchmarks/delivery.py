@@ -79,7 +79,14 @@ class Figures:
 
 
 def survive(
-    place: Place, lines: Iterator[bytes], messages: int, kills: int, *, model: str, store: object
+    place: Place,
+    lines: Iterator[bytes],
+    messages: int,
+    kills: int,
+    *,
+    model: str,
+    store: object,
+    still: float = STILL,
 ) -> Figures:
     """Put lines there, kill what answers them at moments drawn at random, and see what came of it.
 
@@ -92,6 +99,8 @@ def survive(
         At least so many messages, and exactly so many kills.
     model : str
     store : str or Path
+    still : float
+        Seconds without a further answer, after which none will come.
     """
     chance = random.Random(messages)
     command = [*SCOREKIT, "score-stream", "-m", model, "--store", str(store), "--id-column", "id", "--quiet"]
@@ -107,10 +116,12 @@ def survive(
             life.await_answers(place, there + chance.randint(1, share))
             # so that it falls anywhere between two answers
             time.sleep(chance.uniform(0, PAUSE))
-    place.fill(list(itertools.islice(lines, max(0, messages - put))))
+    there, last = place.count(), max(share, messages - put)
+    place.fill(list(itertools.islice(lines, last)))
     with _Life(command) as life:
-        life.await_rest(place)
-    return _figures(place, max(put, messages), kills, BATCH)
+        life.await_answers(place, there + 1)
+        life.await_rest(place, still)
+    return _figures(place, put + last, kills, BATCH)
 
 
 class _Life:
@@ -136,10 +147,10 @@ class _Life:
             self._check(until)
             time.sleep(0.005)
 
-    def await_rest(self, place: Place) -> None:
+    def await_rest(self, place: Place, still: float) -> None:
         """Wait until no further answers come, and end in good order."""
         until, there, since = time.monotonic() + STUCK, place.count(), time.monotonic()
-        while time.monotonic() - since < STILL:
+        while time.monotonic() - since < still:
             self._check(until)
             time.sleep(0.2)
             if (now := place.count()) != there:
