@@ -2,7 +2,8 @@
 
 A local file is written in the folder of its target, synced and renamed. Where the file
 system can, it has no name until it is complete, so that not even a killed process leaves
-something behind; elsewhere it is called ``.{name}.{random}.tmp``. An object is written to
+something behind; elsewhere it is called ``.{name}.{digest}.tmp`` and locked, and what a dead
+process left of that name is removed by the next one. An object is written to
 a temporary file and put when complete. Standard output and devices get their bytes at
 once: they have no half.
 """
@@ -10,22 +11,29 @@ once: they have no half.
 from __future__ import annotations
 
 import errno
+import fcntl
+import hashlib
 import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 from scorekit.errors import DISK_FULL, ScorekitError, Unreachable, UsageError
 from scorekit.tables import remote
+
+Made = TypeVar("Made")
 
 STDOUT = "-"
 _BUFFER = 1 << 20
 _LARGE = 8 << 20
 """Bytes of an object that may take longer than a moment to put."""
+_NEW = 60
+"""Seconds in which whoever made a temporary file has locked it."""
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -79,17 +87,15 @@ class LocalTarget:
     def __init__(self, path: Path) -> None:
         # a link is written through, not replaced
         self._path = Path(os.path.realpath(path)) if path.is_symlink() else path
-        # a name may be as long as the file system takes
-        self._temporary = self._path.with_name(f".{self._path.name[:50]}.{secrets.token_hex(4)}.tmp")
         if not self._path.parent.is_dir():
             raise UsageError(
                 f"{path}: there is no folder {self._path.parent}",
                 hint=f"mkdir -p {self._path.parent}",
                 code="bad_output",
             )
-        nameless = _nameless(self._path.parent)
-        self._named = nameless is None
-        self.file: BinaryIO = nameless or self._temporary.open("xb", buffering=_BUFFER)
+        self._temporary: Path | None = None
+        self.file: BinaryIO = _nameless(self._path.parent) or self._named()
+        _lock(self.file)
 
     def prepare(self) -> None:
         """Sync what was written."""
@@ -100,19 +106,61 @@ class LocalTarget:
         """Sync, then rename over the target."""
         self.file.flush()
         os.fsync(self.file.fileno())
-        if not self._named:
-            # without a folder's descriptor Python would link the link in /proc
-            os.link(f"/proc/self/fd/{self.file.fileno()}", self._temporary, src_dir_fd=0)
-        self.file.close()
+        if self._temporary is None:
+            self._temporary, _ = _made_beside(self._path, self._link)
+        # it is closed afterwards: while it has a temporary name it is locked
         self._temporary.replace(self._path)
+        self._temporary = None
+        self.file.close()
         sync_folder(self._path.parent)
+
+    def _named(self) -> BinaryIO:
+        self._temporary, file = _made_beside(self._path, lambda name: name.open("xb", buffering=_BUFFER))
+        return file
+
+    def _link(self, name: Path) -> None:
+        # without a folder's descriptor Python would link the link in /proc
+        os.link(f"/proc/self/fd/{self.file.fileno()}", name, src_dir_fd=0)
 
     def abort(self) -> None:
         """Remove the temporary file."""
         # what is buffered may not fit on a full disk
         with suppress(OSError):
             self.file.close()
-        self._temporary.unlink(missing_ok=True)
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+
+
+def _made_beside(path: Path, make: Callable[[Path], Made]) -> tuple[Path, Made]:
+    """Make a file where it is until it takes the place of ``path``: its name, and what ``make`` gives."""
+    for name in _names_beside(path):
+        with suppress(FileExistsError):
+            return name, make(name)
+    raise AssertionError  # there is always one more
+
+
+def _names_beside(path: Path) -> Iterator[Path]:
+    """The usual name of a temporary file, and others for when somebody else is writing to it."""
+    # a name may be as long as the file system takes
+    usual = path.with_name(f".{path.name[:50]}.{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}.tmp")
+    _remove_dead(usual)
+    yield usual
+    while True:
+        yield path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.tmp")
+
+
+def _remove_dead(temporary: Path) -> None:
+    """Remove a temporary file that nobody holds; a new one may not be locked yet."""
+    with suppress(OSError), temporary.open("r+b") as left:
+        if time.time() - os.fstat(left.fileno()).st_mtime > _NEW:
+            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            temporary.unlink()
+
+
+def _lock(file: BinaryIO) -> None:
+    """Show that somebody is writing a file, as far as the file system has locks."""
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _nameless(folder: Path) -> BinaryIO | None:

@@ -84,6 +84,38 @@ def test_a_writer_that_is_killed_leaves_no_trace(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_what_a_killed_writer_left_by_name_is_removed_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = KILLED.replace("place =", "targets._nameless = lambda folder: None\nplace =", 1)
+    program = named.replace("import open_target", "import open_target; from scorekit.tables import targets")
+    target = tmp_path / "out.csv"
+    done = subprocess.run([sys.executable, "-c", program, target])
+    assert done.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    monkeypatch.setattr(targets, "_nameless", lambda folder: None)
+    publish(target)
+    assert left.exists(), "so new that its writer might not have locked it yet"
+    os.utime(left, (0, 0))
+    publish(target)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_somebody_still_writes_stays_however_old_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets, "_nameless", lambda folder: None)
+    place = open_target(str(tmp_path / "x.csv"))
+    place.file.write(b"slow")
+    place.file.flush()
+    (held,) = tmp_path.iterdir()
+    os.utime(held, (0, 0))
+    publish(tmp_path / "x.csv", b"quick")
+    place.commit()
+    assert (tmp_path / "x.csv").read_bytes() == b"slow"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 @pytest.mark.parametrize("nameless", [True, False])
 def test_a_new_file_may_be_read_by_whom_the_umask_lets(
     nameless: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -101,7 +133,12 @@ def test_a_new_file_may_be_read_by_whom_the_umask_lets(
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_two_writers_of_one_target_do_not_meet(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nameless", [True, False])
+def test_two_writers_of_one_target_do_not_meet(
+    nameless: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not nameless:
+        monkeypatch.setattr(targets, "_nameless", lambda folder: None)
     one, two = open_target(str(tmp_path / "x.csv")), open_target(str(tmp_path / "x.csv"))
     one.file.write(b"one")
     two.file.write(b"two")
