@@ -69,12 +69,12 @@ class RedisPlace:
     def __init__(self, host: str = HOST, port: int = 6379) -> None:
         import redis
 
-        self._client = redis.Redis(host, port)
+        self._client: Any = redis.Redis(host, port)
         self._rows = f"scorekit-{uuid.uuid4().hex[:12]}"
         self._scores = f"{self._rows}-scores"
         self.source = f"redis://{host}:{port}/{self._rows}?group={GROUP}&consumer=one"
         self.sink = f"redis://{host}:{port}/{self._scores}"
-        self.plain = ("redis", host, str(port), self._rows, self._scores)
+        self.plain: tuple[str, ...] = ("redis", host, str(port), self._rows, self._scores)
 
     def fill(self, lines: Sequence[bytes]) -> None:
         for some in _pieces(lines):
@@ -116,7 +116,7 @@ class RabbitPlace:
             self._channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
         self.source = f"amqp://{host}:{port}/{self._rows}"
         self.sink = f"amqp://{host}:{port}/{self._scores}"
-        self.plain = ("rabbitmq", host, str(port), self._rows, self._scores)
+        self.plain: tuple[str, ...] = ("rabbitmq", host, str(port), self._rows, self._scores)
 
     def fill(self, lines: Sequence[bytes]) -> None:
         for line in lines:
@@ -160,7 +160,7 @@ class NatsPlace:
             self._do(self._stream.add_stream(name=name, subjects=[f"{name}.in"], duplicate_window=0.1))
         self.source = f"nats://{host}:{port}/{self._rows}.reader?ack-seconds={HELD}"
         self.sink = f"nats://{host}:{port}/{self._scores}.in"
-        self.plain = ("nats", host, str(port), self._rows, self._scores)
+        self.plain: tuple[str, ...] = ("nats", host, str(port), self._rows, self._scores)
 
     def _do(self, work: Any) -> Any:
         return self._loop.run_until_complete(work)
@@ -210,10 +210,10 @@ class KafkaPlace:
         self._kafka = kafka
         quiet = {"bootstrap.servers": servers, "log_level": 0}
         self._producer = kafka.Producer({**quiet, "linger.ms": 20})
-        self._reader = kafka.Consumer({**quiet, "group.id": "nobody"})
+        self._reader: Any = kafka.Consumer({**quiet, "group.id": "nobody"})
         self.source = f"kafka://{servers}/rows?group={GROUP}&session-seconds=2"
         self.sink = f"kafka://{servers}/scores"
-        self.plain = ("kafka", servers, "", "rows", "scores")
+        self.plain: tuple[str, ...] = ("kafka", servers, "", "rows", "scores")
 
     def fill(self, lines: Sequence[bytes]) -> None:
         for number, line in enumerate(lines):
