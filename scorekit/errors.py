@@ -116,12 +116,20 @@ class Refused(UsageError):
         A key of ``REFUSALS``, which gives its HTTP status.
     retry_after : int, optional
         Seconds after which it may be asked again.
+    hint : str, optional
     """
 
     code = "refused"
 
-    def __init__(self, message: str, *, code: str = "refused", retry_after: int | None = None) -> None:
-        super().__init__(message, code=code)
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "refused",
+        retry_after: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
         self.retry_after = retry_after
 
     @property

@@ -63,7 +63,7 @@ def make_app(settings: ServeSettings) -> ASGIApp:
     app.add_exception_handler(ScorekitError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _no_route)
-    return Requests(app, settings.limits.concurrency, service.metrics, log)
+    return Requests(app, settings.limits, service.metrics, log)
 
 
 @asynccontextmanager
@@ -87,9 +87,9 @@ async def _refused(request: Request, error: Any) -> Response:
     status = problems.status_of(error)
     said = {"request_id": under_way.id, "code": error.code, "status": status}
     if status >= 500 and not isinstance(error, Refused):
-        log.fail("failed", error.message, **said)
+        log.fail("failed", problems.said(error), **said)
     else:
-        log.event("refused", error.message, **said)
+        log.event("refused", problems.said(error), **said)
     shown = isinstance(error, NotAuthenticated | NotAllowed)
     headers = {"WWW-Authenticate": challenge(error)} if shown else {}
     return problems.answer(error, under_way.id, headers)
@@ -104,5 +104,9 @@ async def _invalid(request: Request, error: Any) -> Response:
 
 
 async def _no_route(request: Request, error: Any) -> Response:
-    code = {404: "no_such_route", 405: "no_such_method"}.get(error.status_code, "refused")
+    code = _CODES.get(error.status_code, "refused")
     return problems.answer(Refused(CODES[code].meaning, code=code), passing(request).id, error.headers)
+
+
+_CODES = {404: "no_such_route", 405: "no_such_method", 408: "body_too_slow", 413: "too_large"}
+"""What is said of a request that no route has answered, by its status."""

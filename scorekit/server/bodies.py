@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 from scorekit.errors import Refused
 
 _PLAIN = ("", "identity")
+
+
+SMALL = 1 << 16
+"""Bytes of a body that says what to do, and holds no data."""
+
+
+def bounded(receive: Receive, seconds: float) -> Receive:
+    """What receives a small body, for routes whose body is read before it is known who calls.
+
+    Raises
+    ------
+    HTTPException
+        Where it receives: 413 if the body is larger, 408 if it comes too slowly. FastAPI
+        lets no other exception pass while it reads.
+    """
+    seen, whole, end = 0, False, time.monotonic() + seconds
+
+    async def receive_bounded() -> Message:
+        nonlocal seen, whole
+        try:
+            async with asyncio.timeout(None if whole else max(0.0, end - time.monotonic())):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408) from None
+        seen += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
+        if seen > SMALL:
+            raise HTTPException(413)
+        return message
+
+    return receive_bounded
 
 
 def media_type(request: Request) -> str:

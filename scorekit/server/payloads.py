@@ -97,8 +97,12 @@ def read_records(records: Sequence[Any], most_rows: int) -> tuple[list[Mapping[s
     return [plain_record(record) if isinstance(record, dict) else {} for record in records], wrong
 
 
+LONGEST_REFERENCE = 300
+"""Characters of a reference to a model; a longer one is none, and would only be said again."""
+
+
 def _model(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
+    if value is None or (isinstance(value, str) and len(value) <= LONGEST_REFERENCE):
         return value
     raise FormatError("model should be a text: name, name:version or name@alias", code="bad_payload")
 

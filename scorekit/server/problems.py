@@ -16,6 +16,8 @@ from starlette.responses import Response
 from scorekit.errors import CODES, DataError, Refused, ScorekitError
 
 MEDIA_TYPE = "application/problem+json"
+LONGEST = 500
+"""Characters of what is said of an error."""
 
 
 class RecordRefused(DataError):
@@ -62,10 +64,15 @@ def problem(error: ScorekitError, request_id: str) -> dict[str, Any]:
     return told
 
 
+def said(error: ScorekitError) -> str:
+    """What an error says, no longer than anybody reads: parts of it may be a caller's."""
+    return error.message if len(error.message) <= LONGEST else f"{error.message[:LONGEST]}…"
+
+
 def _detail(error: ScorekitError, status: int) -> str:
     """What is said of it; of what is wrong on our side, no more than what kind of thing."""
     if status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, Refused) or error.code not in CODES:
-        return error.message
+        return said(error)
     return CODES[error.code].meaning
 
 

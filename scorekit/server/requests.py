@@ -13,9 +13,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scorekit.errors import Refused, ScorekitError
+from scorekit.server.bodies import bounded
 from scorekit.server.logs import Log
 from scorekit.server.metrics import Metrics
 from scorekit.server.problems import answer
+from scorekit.server.settings import Limits
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -59,21 +61,24 @@ def passing(request: Request) -> Passing:
     return found
 
 
+DATA = ("/v1/score/", "/v1/train", "/v2/", "/invocations")
+"""Routes that take data and read it by limits of their own, once it is known who sends it."""
+
+
 class Requests:
     """Wraps the application.
 
     Parameters
     ----------
     app : ASGI application
-    most : int
-        Requests at a time.
+    limits : Limits
     metrics : Metrics
     log : Log
     """
 
-    def __init__(self, app: ASGIApp, most: int, metrics: Metrics, log: Log) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics, log: Log) -> None:
         self._app = app
-        self._most = most
+        self._limits = limits
         self._metrics = metrics
         self._log = log
         self._count = 0
@@ -98,8 +103,10 @@ class Requests:
             self._tell(scope, under_way, answering.status)
 
     async def _pass(self, scope: Scope, receive: Receive, answering: _Answering) -> None:
-        if self._count > self._most and scope["path"] not in QUIET:
+        if self._count > self._limits.concurrency and scope["path"] not in QUIET:
             raise Refused("too many requests at a time", retry_after=1, code="busy")
+        if not scope["path"].startswith(DATA):
+            receive = bounded(receive, self._limits.seconds)
         await self._app(scope, receive, answering.send)
 
     async def _failed(

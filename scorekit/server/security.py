@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
 
 from scorekit.access import Caller, Scope
+from scorekit.errors import NotAuthenticated
 from scorekit.server.requests import passing
 from scorekit.server.service import Service, service_of
 
@@ -22,14 +24,22 @@ async def caller_of(request: Request, service: Annotated[Service, Depends(servic
     Refused
         If they call too often.
     """
-    shown = request.headers.get("authorization"), request.headers.get("x-api-key")
-    caller = service.access.known(*shown)
-    if caller is None:
-        caller = await asyncio.to_thread(service.access.identify, *shown)
     host = request.client.host if request.client is not None else ""
-    service.rates.hit(caller.id if service.settings.auth else host)
+    try:
+        caller = await _identified(request, service)
+    except NotAuthenticated:
+        service.rates.hit(f"host:{host}")  # who guesses is told so no more often than others call
+        raise
+    service.rates.hit(caller.id if service.settings.auth else f"host:{host}")
     passing(request).facts["caller"] = caller.id
     return caller
+
+
+async def _identified(request: Request, service: Service) -> Caller:
+    """Who shows a key or a token; the database or the issuer is asked in a thread."""
+    shown = request.headers.get("authorization"), request.headers.get("x-api-key")
+    caller = service.access.known(*shown)
+    return caller if caller is not None else await asyncio.to_thread(service.access.identify, *shown)
 
 
 def require(scope: Scope) -> Any:
@@ -40,8 +50,19 @@ def require(scope: Scope) -> Any:
     NotAllowed
     """
 
-    async def allowed(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+    async def allowed(
+        caller: Annotated[Caller, Depends(caller_of)],
+        _bearer: Annotated[Any, Security(_BEARER)],
+        _api_key: Annotated[Any, Security(_API_KEY)],
+    ) -> Caller:
         caller.require(scope)
         return caller
 
     return Depends(allowed)
+
+
+_BEARER = HTTPBearer(
+    auto_error=False, scheme_name="bearer", description="An API key, or a token of the issuer."
+)
+_API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key", description="An API key.")
+"""For the OpenAPI document; what they show is read by ``caller_of``."""

@@ -140,10 +140,9 @@ def _answers(service: Running) -> bool:
             urllib.request.urlopen(f"{service.url}/readyz", timeout=10, context=anyone).close()
         except urllib.error.HTTPError as error:
             error.close()
-        except ssl.SSLError:
-            return True  # it wants to see a certificate, which it does once it is ready
         except OSError:
-            pass
+            if service.url.startswith("https") and service.events("ready"):
+                return True  # it wants to see a certificate
         else:
             return True
         if time.monotonic() > deadline:
