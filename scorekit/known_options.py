@@ -81,6 +81,7 @@ OPTIONS: Mapping[str, Mapping[str, Kind]] = {
         "max-errors": "a whole number",
         "max-latency-ms": "a number",
         "metrics-file": "a text",
+        "metrics-port": "a text",
         "model": "a text",
         "on-error": "a text",
         "on-quality-fail": "a text",
@@ -136,6 +137,7 @@ OPTIONS: Mapping[str, Mapping[str, Kind]] = {
     "worker": {
         "concurrency": "a whole number",
         "grace": "a text",
+        "lease": "a text",
         "log-format": "a text",
         "max-attempts": "a whole number",
         "memory-limit": "a text",

@@ -80,6 +80,12 @@ def score_stream(
     metrics_file: Annotated[
         str | None, typer.Option("--metrics-file", help="File of counters for Prometheus, ending in .prom.")
     ] = None,
+    metrics_port: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics-port", metavar="[HOST:]PORT", help="Port on which this machine is told the counters."
+        ),
+    ] = None,
     store: StoreOption = None,
     allow_mismatch: AllowMismatchOption = False,
 ) -> None:
@@ -102,7 +108,7 @@ def score_stream(
     )
     if dead_letter and options.on_error != "dead-letter":
         raise UsageError("--dead-letter goes with --on-error dead-letter", hint="leave one of them out")
-    places = stream.Places(source, sink, dead_letter, log_file, metrics_file)
+    places = stream.Places(source, sink, dead_letter, log_file, metrics_file, metrics_port)
     settings, listener = policy_of(ctx, policy), render_stream.notes()
     reach = switches.note_of_reach(settings, store)
     if reach is not None:

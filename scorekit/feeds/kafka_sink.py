@@ -106,6 +106,7 @@ class KafkaSink:
         """Wait for the client's queue to empty, as long as it does."""
         waiting = len(self._producer)
         self._producer.poll(_SLICE)
+        self._patience.ask()
         self._link.check()
         if self._link.down and len(self._producer) >= waiting:
             self.confirm()
@@ -127,6 +128,7 @@ class KafkaSink:
         """Wait, for as long as confirmations come."""
         left, since = len(self._producer), time.monotonic()
         while waiting := self._producer.flush(_SLICE):
+            self._patience.ask()
             self._link.check()
             if waiting < left:
                 left, since = waiting, time.monotonic()

@@ -97,11 +97,11 @@ class NatsSink:
 
         async def attempt(client: Client) -> None:
             await self._listen(client)
-            while left:
-                done = await self._round_trip(client, left[:_TOGETHER])
-                del left[:done]
+            done = await self._round_trip(client, left[:_TOGETHER])
+            del left[:done]
 
-        self._connection.asking(attempt)
+        while left:
+            self._connection.asking(attempt)
 
     async def _listen(self, client: Client) -> None:
         if self._listening is not client:

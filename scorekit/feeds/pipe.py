@@ -323,22 +323,31 @@ def open_sink(place: str) -> LineSink:
         if sys.stdout is None:
             raise UsageError("<stdout>: closed, so nothing can be written to it", code="bad_output")
         return LineSink(1, "<stdout>")
-    # whoever may read a named pipe, too, never hears that its reader has gone
-    access = os.O_RDWR if not os.path.exists(place) or os.path.isfile(place) else os.O_WRONLY  # noqa: PTH110, PTH113 - beside os.open
     try:
-        descriptor = os.open(place, access | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = open_end(place)
     except OSError as error:
-        raise UsageError(
-            f"{place}: cannot be written ({error.strerror})", hint="write elsewhere", code="bad_output"
-        ) from None
+        raise no_output(place, error) from None
     sink = LineSink(descriptor, place)
-    if not _ends_a_line(descriptor):
+    if not ends_a_line(descriptor):
         # a process that was killed left half a line
         sink.write(b"\n")
     return sink
 
 
-def _ends_a_line(descriptor: int) -> bool:
+def open_end(place: str, flags: int = 0) -> int:
+    """A descriptor to write on at the end of a file.
+
+    Raises
+    ------
+    OSError
+    """
+    # whoever may read a named pipe, too, never hears that its reader has gone
+    access = os.O_RDWR if not os.path.exists(place) or os.path.isfile(place) else os.O_WRONLY  # noqa: PTH110, PTH113 - beside os.open
+    return os.open(place, access | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | flags, 0o666)
+
+
+def ends_a_line(descriptor: int) -> bool:
+    """Whether what is written next begins a line."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or not status.st_size:
         return True
@@ -367,6 +376,13 @@ def _unwritable(name: str, error: OSError) -> ScorekitError:
             code="no_space",
         )
     return Unreachable(f"{name}: cannot be written: {error.strerror}", code="unreachable")
+
+
+def no_output(place: str, error: OSError) -> UsageError:
+    """A file that cannot be opened, as a user meets it."""
+    return UsageError(
+        f"{place}: cannot be written ({error.strerror})", hint="write elsewhere", code="bad_output"
+    )
 
 
 def _no_input(place: str, error: OSError) -> UsageError:

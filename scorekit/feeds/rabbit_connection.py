@@ -28,6 +28,9 @@ _HEARTBEAT = 20
 _TIMEOUT = 10.0
 """Seconds in which a server answers."""
 
+SHORT = 255
+"""Bytes of the longest name, id or routing key that AMQP has."""
+
 QUORUM = {"x-queue-type": "quorum"}
 
 
@@ -275,6 +278,8 @@ def place_of(address: Address) -> tuple[str, str]:
     *before, queue = [unquote(part) for part in address.path.split("/")]
     if not queue or len(before) > 1:
         address.refuse("names no queue")
+    if len(queue.encode()) > SHORT:
+        address.refuse(f"names a queue by more than {SHORT} bytes")
     return (before[0] if before else "/"), queue
 
 

@@ -5,6 +5,7 @@ What was sent and not confirmed is sent again; what a queue refuses because it i
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ import pika
 from scorekit.errors import ScorekitError, Unreachable
 from scorekit.feeds import Message
 from scorekit.feeds.letters import headers_of
-from scorekit.feeds.rabbit_connection import Link
+from scorekit.feeds.rabbit_connection import SHORT, Link
 from scorekit.feeds.rabbit_source import KEY, PREFIX, PROPERTIES
 from scorekit.feeds.retrying import FIRST, GRACE, Patience, Trouble
 
@@ -172,14 +173,15 @@ class RabbitSink:
     def _await(self, link: Link, flight: Flight) -> None:
         """Wait until each is confirmed or refused, or the connection is lost."""
         seen, since = -1, time.monotonic()
-        with link.changed:
-            while flight.open and link.error is None:
-                if flight.open != seen:
-                    seen, since = flight.open, time.monotonic()
-                limit = min(self._patience.limit, GRACE) if self._patience.stopping else self._patience.limit
-                if time.monotonic() - since > limit:
-                    raise self._silent(link, limit)
-                link.changed.wait(_SLICE)
+        while flight.open and link.error is None:
+            if flight.open != seen:
+                seen, since = flight.open, time.monotonic()
+            limit = min(self._patience.limit, GRACE) if self._patience.stopping else self._patience.limit
+            if time.monotonic() - since > limit:
+                raise self._silent(link, limit)
+            with link.changed:
+                link.changed.wait_for(lambda: not flight.open or link.error is not None, _SLICE)
+            self._patience.ask()
 
     def _silent(self, link: Link, limit: float) -> Unreachable:
         why = "it is short of memory or disk" if link.blocked else "it confirms nothing"
@@ -198,18 +200,19 @@ class RabbitSink:
         kept: dict[str, Any] = {}
         own: dict[str, str] = {}
         for name, content in headers:
-            if name.startswith(PREFIX) and name.removeprefix(PREFIX) in PROPERTIES:
-                own[name.removeprefix(PREFIX)] = content.decode(errors="replace")
+            place = name.removeprefix(PREFIX)
+            if name.startswith(PREFIX) and place in PROPERTIES:
+                own[place] = short(content.decode(errors="replace"))
             else:
-                kept[name] = _text(content)
+                kept[short(name)] = _text(content)
         if message.key is not None and self._exchange:
-            routing_key = message.key.decode(errors="replace")
+            routing_key = short(message.key.decode(errors="replace"))
         elif message.key is not None:
             kept[KEY] = _text(message.key)
         properties = pika.BasicProperties(
             content_type="application/json",
             delivery_mode=_PERSISTENT,
-            message_id=message.id or f"{self._run}/{message.line}",
+            message_id=short(message.id or f"{self._run}/{message.line}"),
             headers=kept or None,
             **own,
         )
@@ -276,6 +279,15 @@ class RabbitGrave:
     def close(self) -> None:
         """Let go of it."""
         self._sink.close()
+
+
+def short(text: str) -> str:
+    """A text as a name, an id or a routing key can be; of a longer one, its beginning and a digest."""
+    content = text.encode(errors="replace")
+    if len(content) <= SHORT:
+        return text
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    return f"{content[: SHORT - len(digest) - 1].decode(errors='ignore')}-{digest}"
 
 
 def _text(content: bytes) -> str | bytes:

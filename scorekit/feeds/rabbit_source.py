@@ -228,14 +228,13 @@ class RabbitSource:
             link.run(lambda: _acknowledge(link, tags, whole=whole))
 
     def lag(self) -> int | None:
-        """Messages that nobody has received.
-
-        Raises
-        ------
-        Unreachable
-            If the server cannot be reached for too long, or refuses.
-        """
-        return self._asking(lambda: self._linked().declare(self._queue, passive=True))
+        """Messages that nobody has received; None if the server does not say."""
+        if self._link is None:
+            return None
+        try:
+            return self._link.declare(self._queue, passive=True)
+        except (Trouble, ScorekitError):
+            return None
 
     def stop(self) -> None:
         """Receive nothing more."""

@@ -18,10 +18,12 @@ from typing import NamedTuple
 
 from redis import exceptions
 
+from scorekit.errors import ScorekitError
 from scorekit.feeds import DeadLetters, Message
 from scorekit.feeds.letters import ALONE_AFTER, DELIVERED_TOO_OFTEN, too_often
 from scorekit.feeds.pipe import LINE_LIMIT
-from scorekit.feeds.redis_connection import KEY, TOGETHER, Stream
+from scorekit.feeds.redis_connection import KEY, TOGETHER, Stream, translated
+from scorekit.feeds.retrying import Trouble
 
 Entry = tuple[bytes, Mapping[bytes, bytes]]
 
@@ -262,14 +264,12 @@ class RedisSource:
             )
 
     def lag(self) -> int | None:
-        """Entries that nobody in the group has received; None if the server does not say.
-
-        Raises
-        ------
-        Unreachable
-            If the server cannot be reached for too long, or refuses.
-        """
-        groups = self._stream.asking(lambda: self._client.xinfo_groups(self._stream.name))
+        """Entries that nobody in the group has received; None if the server does not say."""
+        try:
+            with translated(self.name):
+                groups = self._client.xinfo_groups(self._stream.name)
+        except (Trouble, ScorekitError):
+            return None
         found = (each.get("lag") for each in groups if each["name"] == self._reading.group.encode())
         return next(found, None)
 

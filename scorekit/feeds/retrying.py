@@ -57,11 +57,20 @@ class Patience:
         A descriptor that can be read once somebody asked to stop; little patience is left then.
     note : callable or None
         Hears what a person should know.
+    allowed : callable or None
+        Asked before every attempt, and while one waits for its confirmation; raises where nothing more
+        may be sent.
     """
 
     limit: float = LIMIT
     wake: int | None = None
     note: Callable[[str], None] | None = None
+    allowed: Callable[[], None] | None = None
+
+    def ask(self) -> None:
+        """Raise where nothing more may be sent."""
+        if self.allowed is not None:
+            self.allowed()
 
     @property
     def stopping(self) -> bool:
@@ -83,6 +92,7 @@ class Patience:
         Unreachable
             If the trouble lasts longer than the limit.
         """
+        self.ask()
         try:
             return attempt()
         except Trouble as trouble:
@@ -92,6 +102,7 @@ class Patience:
         began, told = time.monotonic(), False
         for pause in pauses():
             self._wait(pause, name, began, trouble)
+            self.ask()
             try:
                 found = attempt()
             except Trouble as latest:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Protocol
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -231,11 +231,9 @@ def connect(uri: str, patience: Patience | None = None) -> Broker:
     address = parse(uri)
     known = SCHEMES[address.scheme]
     patience = patience or Patience()
-    limit = address.number(_RETRY, patience.limit)
+    patience = replace(patience, limit=address.number(_RETRY, patience.limit))
     try:
-        broker: Broker = getattr(importlib.import_module(known.module), known.name)(
-            address, Patience(limit, patience.wake, patience.note)
-        )
+        broker: Broker = getattr(importlib.import_module(known.module), known.name)(address, patience)
     except ModuleNotFoundError as error:
         hint = "install it: pip install 'scorekit[stream]'"
         raise UsageError(f"{address.shown} needs {error.name}, which is not installed", hint=hint) from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from scorekit.errors import UsageError
@@ -59,10 +61,13 @@ class Ends:
         What ends the patience with a broker that does not answer.
     progress : Progress
         Hears when a broker is tried again.
+    allowed : callable
+        Raises where nothing more may be sent.
     """
 
-    def __init__(self, stopping: Stopping, progress: Progress) -> None:
+    def __init__(self, stopping: Stopping, progress: Progress, allowed: Callable[[], None]) -> None:
         self._patience = Patience(wake=stopping.wake, note=progress.note)
+        self._sending = replace(self._patience, allowed=allowed)
 
     def source(self, place: str, batch_size: int, grave: DeadLetters | None) -> Source:
         """The messages of a broker.
@@ -78,8 +83,8 @@ class Ends:
 
     def sink(self, place: str) -> Sink:
         """Where answers go; see ``source`` for what it may raise."""
-        return connect(place, self._patience).sink() if is_address(place) else open_sink(place)
+        return connect(place, self._sending).sink() if is_address(place) else open_sink(place)
 
     def dead_letters(self, place: str) -> DeadLetters:
         """Where messages of a broker go that cannot be answered."""
-        return connect(place, self._patience).dead_letters()
+        return connect(place, self._sending).dead_letters()

@@ -27,7 +27,7 @@ from scorekit.stream.windows import Place, Windows
 
 if TYPE_CHECKING:
     from scorekit.stream.following import Following
-    from scorekit.stream.metrics import MetricsFile
+    from scorekit.stream.metrics import Metrics
     from scorekit.stream.telling import Telling
 
 TICK = 1.0
@@ -46,13 +46,13 @@ class Stream:
         With a run id.
     journal : Journal
     stopping : Stopping
+    telling : Telling
+        What sends alerts, and writes down how runs ended.
     grave : DeadLetters, optional
         Where messages go that have no score.
     following : Following, optional
         What brings the next version.
-    metrics : MetricsFile, optional
-    telling : Telling, optional
-        What sends alerts.
+    metrics : Metrics, optional
 
     Attributes
     ----------
@@ -69,11 +69,11 @@ class Stream:
         options: StreamOptions,
         journal: Journal,
         stopping: Stopping,
+        telling: Telling,
         *,
         grave: DeadLetters | None = None,
         following: Following[Road] | None = None,
-        metrics: MetricsFile | None = None,
-        telling: Telling | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._source = source
         self._sink = sink
@@ -236,8 +236,7 @@ class Stream:
         tally.failed_windows += verdict.failed
         tally.verdict, tally.switch = verdict, decision.switch or tally.switch
         self._journal.window(number, decision, replaced=self._windows.replaced)
-        if self._telling is not None:
-            self._telling.after(self.road.gate)
+        self._telling.after(self.road.gate)
         return decision
 
     def _go_on_after(self, decision: Decision | None) -> None:
@@ -253,7 +252,7 @@ class Stream:
         before, rows = self.road, self.tally.rows - self._rows_before
         road.gate.begin(self._options.run_id)
         self._take(road)
-        self._finish_run(before, "published", rows)
+        self._telling.made_way(before.gate, rows)
         self._journal.note("version", f"{before.version} made way for {road.version}", model=road.version)
 
     def _hear(self, trouble: str) -> None:
@@ -276,23 +275,21 @@ class Stream:
             raise RowsRejected(f"{said} no score; {count:,} times: {code}", code="all_rejected")
 
     def _finish(self, ending: Ending) -> None:
-        self._finish_run(self.road, ending, self.tally.rows - self._rows_before)
+        self._finish_run(ending, self.tally.rows - self._rows_before)
         self._journal.event("ended", rows=self.tally.rows, errors=self.tally.failures, ending=ending)
         self._tell_metrics(now=True)
 
-    def _finish_run(self, road: Road, ending: Ending, rows: int) -> None:
-        with suppress(Unreachable):
-            for failure in road.gate.finish(ending, rows):
+    def _finish_run(self, ending: Ending, rows: int) -> None:
+        try:
+            for failure in self.road.gate.finish(ending, rows):
                 self._journal.note("alert", failure)
+        except Unreachable as error:
+            self._journal.note("record", f"the end of the run could not be written down: {error.message}")
 
     def _tell_metrics(self, *, now: bool = False) -> None:
-        if self._metrics is None:
-            return
-        try:
-            self._metrics.write(self.tally, self.road.version, now=now)
-        except ScorekitError as error:
-            self._journal.note("metrics", error.message)
-            self._metrics = None
+        if self._metrics is not None:
+            for failure in self._metrics.tell(self.tally, self.road.version, now=now):
+                self._journal.note("metrics", failure)
 
 
 def _with_empty(

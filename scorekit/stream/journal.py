@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from scorekit.feeds.pipe import LineSink, open_sink
 from scorekit.gate import Decision, said
 from scorekit.progress import Progress
 from scorekit.stream.answers import Failure
+from scorekit.stream.log_file import LogFile
 
 
 class Journal:
@@ -25,7 +25,7 @@ class Journal:
     """
 
     def __init__(self, path: str | None, progress: Progress) -> None:
-        self._sink: LineSink | None = open_sink(path) if path else None
+        self._file = LogFile(path) if path else None
         self._progress = progress
 
     def event(self, name: str, **fields: Any) -> None:
@@ -39,7 +39,7 @@ class Journal:
 
     def failures(self, found: Iterable[Failure]) -> None:
         """Write down why lines have no score."""
-        if self._sink is not None:
+        if self._file is not None:
             self._write([("error", _of(failure)) for failure in found])
 
     def window(self, number: int, decision: Decision, *, replaced: bool) -> None:
@@ -58,16 +58,18 @@ class Journal:
         self.note("window", f"window {number} failed: {said(verdict)}{then}", **fields)
 
     def _write(self, events: list[tuple[str, dict[str, Any]]]) -> None:
-        if self._sink is None or not events:
+        if self._file is None or not events:
             return
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         lines = (json.dumps({"time": stamp, "event": name, **fields}) for name, fields in events)
-        self._sink.write("".join(f"{line}\n" for line in lines).encode())
+        trouble = self._file.write("".join(f"{line}\n" for line in lines).encode())
+        if trouble is not None:
+            self._progress.note(trouble)
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._sink is not None:
-            self._sink.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def _of(failure: Failure) -> dict[str, Any]:

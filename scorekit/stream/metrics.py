@@ -1,4 +1,4 @@
-"""Counters in a file that the textfile collector of Prometheus' node exporter reads.
+"""Counters for Prometheus: in a file that the textfile collector of its node exporter reads, or at a port.
 
 The file is replaced as a whole, so that nobody ever reads half of it.
 """
@@ -7,14 +7,58 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from scorekit.errors import UsageError
+from scorekit.errors import ScorekitError, UsageError
 from scorekit.stream.options import Tally
 
 EVERY = 5.0
 """Seconds between two writings."""
+
+
+class Outlet(Protocol):
+    """Where what was counted is to be seen."""
+
+    def write(self, tally: Tally, version: str, *, now: bool = False) -> None:
+        """Show what was counted so far, unless that was done lately."""
+
+
+class Metrics:
+    """Shows what was counted, and how much waits at the source.
+
+    Parameters
+    ----------
+    outlets : sequence of Outlet
+    lag : callable, optional
+        Messages that wait; None where that is not known.
+    """
+
+    def __init__(self, outlets: Sequence[Outlet], lag: Callable[[], int | None] | None = None) -> None:
+        self._outlets = list(outlets)
+        self._lag = lag
+        self._asked = -EVERY
+
+    def tell(self, tally: Tally, version: str, *, now: bool = False) -> list[str]:
+        """Show it; why an outlet failed, which is then left out."""
+        if not now:
+            self._ask(tally)
+        failures = []
+        for outlet in tuple(self._outlets):
+            try:
+                outlet.write(tally, version, now=now)
+            except ScorekitError as error:
+                failures.append(error.message)
+                self._outlets.remove(outlet)
+        return failures
+
+    def _ask(self, tally: Tally) -> None:
+        """Ask the source now and then; it is a question to the broker."""
+        clock = time.monotonic()
+        if self._lag is not None and clock - self._asked >= EVERY:
+            self._asked = clock
+            tally.lag = self._lag()
 
 
 class MetricsFile:
@@ -44,13 +88,18 @@ class MetricsFile:
         self._written = clock
         beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
-            beside.write_text("".join(f"{line}\n" for line in _lines(tally, version)))
+            beside.write_text(text_of(tally, version))
             beside.replace(self._path)
         except OSError as error:
             beside.unlink(missing_ok=True)
             raise UsageError(
                 f"{self._path}: the metrics cannot be written ({error.strerror})", code="bad_output"
             ) from None
+
+
+def text_of(tally: Tally, version: str) -> str:
+    """What was counted, as Prometheus reads it."""
+    return "".join(f"{line}\n" for line in _lines(tally, version))
 
 
 def _lines(tally: Tally, version: str) -> Iterator[str]:
@@ -73,6 +122,9 @@ def _lines(tally: Tally, version: str) -> Iterator[str]:
     yield _sample("model_info", {**model, "version": number}, 1)
     yield from _metric("switch_open", "gauge", "Whether the kill switch was open when it was last counted.")
     yield _sample("switch_open", model, int(tally.switch is not None and tally.switch.position != "closed"))
+    if tally.lag is not None:
+        yield from _metric("consumer_lag", "gauge", "Messages that wait at the broker.")
+        yield _sample("consumer_lag", model, tally.lag)
     yield from _metric("last_row_timestamp_seconds", "gauge", "When the last row was answered.")
     yield _sample("last_row_timestamp_seconds", model, f"{tally.last:.3f}")
 

@@ -71,6 +71,8 @@ class Tally:
     verdict : Verdict or None
         Of the last window.
     switch : SwitchState or None
+    lag : int or None
+        Messages that wait at a broker, when it was last asked; None if that is not known.
     last : float
         When the last row was answered, in seconds since 1970.
     """
@@ -85,6 +87,7 @@ class Tally:
     versions: list[str] = field(default_factory=list)
     verdict: Verdict | None = None
     switch: SwitchState | None = None
+    lag: int | None = None
     last: float = 0.0
 
     @property

@@ -25,7 +25,7 @@ from scorekit.stream.connecting import Ends, refuse_circle, shown
 from scorekit.stream.engine import Stream
 from scorekit.stream.following import Following
 from scorekit.stream.journal import Journal
-from scorekit.stream.metrics import MetricsFile
+from scorekit.stream.metrics import Metrics, MetricsFile, Outlet
 from scorekit.stream.options import StreamOptions, StreamResult
 from scorekit.stream.road import Road
 from scorekit.stream.stopping import Stopping
@@ -41,6 +41,8 @@ class Places:
     source, sink : str
         A file, ``-``, or the address of a broker.
     dead_letter, log_file, metrics_file : str or None
+    metrics_port : str or None
+        A port, or a host and a port with a colon between.
     """
 
     source: str = STANDARD
@@ -48,6 +50,7 @@ class Places:
     dead_letter: str | None = None
     log_file: str | None = None
     metrics_file: str | None = None
+    metrics_port: str | None = None
 
 
 def score_stream(
@@ -160,7 +163,8 @@ class _Maker:
     def stream(self, road: Road, ref: Ref, resolve: Callable[[], Ref] | None) -> Stream:
         """All of it."""
         refuse_circle(self._places.source, self._places.sink, self._places.dead_letter)
-        ends = Ends(self._stack.enter_context(self._stopping), self._progress)
+        stopping = self._stack.enter_context(self._stopping)
+        ends = Ends(stopping, self._progress, road.gate.check_switch)
         sink = ends.sink(self._places.sink)
         self._stack.callback(sink.close)
         grave = self._grave(ends)
@@ -168,7 +172,6 @@ class _Maker:
         following = Following(ref, resolve, self._warm_road) if resolve is not None else None
         if following is not None:
             self._stack.callback(following.close)
-        metrics = MetricsFile(self._places.metrics_file) if self._places.metrics_file else None
         return Stream(
             road,
             source,
@@ -176,16 +179,26 @@ class _Maker:
             self._options,
             self._journal,
             self._stopping,
+            self._telling(),
             grave=grave,
             following=following,
-            metrics=metrics,
-            telling=self._telling(),
+            metrics=self._metrics(source),
         )
 
-    def _telling(self) -> Telling | None:
-        alerts = self._policy.alerts
-        if alerts is None or not alerts.channels:
-            return None
+    def _metrics(self, source: Source) -> Metrics | None:
+        """What was counted, for a file, a port, or both."""
+        outlets: list[Outlet] = []
+        if self._places.metrics_file:
+            outlets.append(MetricsFile(self._places.metrics_file))
+        if self._places.metrics_port:
+            from scorekit.stream.metrics_port import MetricsPort
+
+            port = MetricsPort(self._places.metrics_port)
+            self._stack.callback(port.close)
+            outlets.append(port)
+        return Metrics(outlets, getattr(source, "lag", None)) if outlets else None
+
+    def _telling(self) -> Telling:
         telling = Telling(self._progress.note)
         self._stack.callback(telling.close)
         return telling

@@ -30,6 +30,7 @@ from scorekit.stream.journal import Journal
 from scorekit.stream.options import StreamOptions, Tally
 from scorekit.stream.road import Road
 from scorekit.stream.stopping import Stopping
+from scorekit.stream.telling import Telling
 from tests.conftest import Bank
 from tests.feeds.brokers import Place, RabbitPlace, RedisPlace
 from tests.feeds.servers import rabbit_server, redis_server
@@ -79,7 +80,9 @@ def run(bank: Bank, broker: Place, *, until: int, dead: bool = False) -> Tally:
 
         road = Road.make(open_model(store, store.resolve("bank")), Policy(), options, gate)
         journal = Journal(None, Silent())
-        stream = Stream(road, source, sink, options, journal, stopping, grave=grave)
+        telling = Telling()
+        stack.callback(telling.close)
+        stream = Stream(road, source, sink, options, journal, stopping, telling, grave=grave)
 
         def stop() -> None:
             give_up = time.monotonic() + 60
