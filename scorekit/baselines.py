@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from scorekit.batch.inputs import open_input
@@ -93,13 +94,12 @@ def make_version(
     )
     files = {path: opened.read(ref, manifest, path) for path in manifest.files}
     files[BASELINE_FILE] = baseline.to_bytes()
-    made = manifest.model_copy(
-        update={
-            "baseline": baseline.kind,
-            "derived_from": manifest.version,
-            "job": None,
-            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        }
+    made = replace(
+        manifest,
+        baseline=baseline.kind,
+        derived_from=manifest.version,
+        job=None,
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
     )
     listener.stage("publish")
     return opened.publish(made, files, by=by, alias=CHAMPION if promote else None)

@@ -130,7 +130,7 @@ def _data(a: Manifest, b: Manifest) -> Iterator[Found]:
 
 def _target(a: Manifest, b: Manifest) -> Iterator[Found]:
     def told(manifest: Manifest) -> dict[str, Any]:
-        return manifest.model_dump(mode="json", include={"target", "task", "classes", "positive"})
+        return {name: manifest.plain()[name] for name in ("task", "target", "classes", "positive")}
 
     return _between(told(a), told(b))
 
@@ -195,7 +195,7 @@ def _scoring(a: Manifest, b: Manifest) -> Iterator[Found]:
 
 def _environment(a: Manifest, b: Manifest) -> Iterator[Found]:
     def told(manifest: Manifest) -> dict[str, Any]:
-        found = _flat(manifest.environment.model_dump(mode="json"))
+        found = _flat(manifest.environment.plain())
         return {key: value for key, value in found.items() if value is not None}
 
     return _between(told(a), told(b))

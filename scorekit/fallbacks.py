@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from scorekit.errors import UsageError
 from scorekit.model import Model, load
@@ -105,7 +106,7 @@ def _constant(name: str, value: float, rows: int) -> Bins:
     from scorekit.quality.baseline import numeric_bins
 
     one = numeric_bins(name, np.array([value]))
-    return one.model_copy(update={"counts": tuple(rows * count for count in one.counts)})
+    return replace(one, counts=tuple(rows * count for count in one.counts))
 
 
 def _other(model: Model, reference: str) -> Scorer:

@@ -1,11 +1,15 @@
-"""JSON files that carry a ``format_version``: older ones are read, newer ones refused."""
+"""What is kept as JSON: records that are read strictly, and files of a format that has a number.
+
+A file carries its ``format_version``: older ones are read, newer ones refused.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import msgspec
 
 from scorekit.errors import TamperedError, VersionMismatch
 
@@ -47,20 +51,36 @@ def read_format(
     return content
 
 
-class Kept(BaseModel):
-    """What is kept as a JSON file with a format of its own."""
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of what is kept as JSON: it never changes, and is read only if nothing in it is unknown."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    def plain(self) -> dict[str, Any]:
+        """What JSON can hold of it."""
+        plain: dict[str, Any] = _plain(msgspec.to_builtins(self))
+        return plain
+
+    def to_bytes(self) -> bytes:
+        """The file."""
+        return json.dumps(self.plain(), indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it, which has no word for NaN and infinity."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+class Kept(Record, frozen=True):
+    """What is kept as a JSON file with a format of its own."""
 
     NEWEST: ClassVar[int] = 1
     KIND: ClassVar[str]
     """What it is called, with its article."""
     MEND: ClassVar[str | None] = None
     """What to do about a file that is none."""
-
-    def to_bytes(self) -> bytes:
-        """The file."""
-        return self.model_dump_json(indent=1).encode() + b"\n"
 
     @classmethod
     def from_bytes(cls, data: bytes, source: str) -> Self:
@@ -81,6 +101,6 @@ class Kept(BaseModel):
         """
         content = read_format(data, source, cls.KIND, newest=cls.NEWEST, hint=cls.MEND)
         try:
-            return cls.model_validate(content)
-        except ValidationError:
+            return msgspec.convert(content, cls, strict=False)
+        except msgspec.ValidationError:
             raise TamperedError(f"{source} is not {cls.KIND}", hint=cls.MEND) from None

@@ -230,7 +230,7 @@ def version_json(version: Version) -> dict[str, Any]:
         "store": version.store,
         "aliases": list(version.aliases),
         "signing": _signing_json(version.signing),
-        "manifest": version.manifest.model_dump(mode="json"),
+        "manifest": version.manifest.plain(),
     }
 
 
@@ -366,14 +366,14 @@ def show_move(moved: AliasHistory, *, as_json: bool) -> None:
 
 def move_json(moved: AliasHistory) -> dict[str, Any]:
     """The last move of an alias for programs."""
-    move = moved.moves[-1].model_dump(mode="json")
+    move = moved.moves[-1].plain()
     return {"name": moved.name, "alias": moved.alias, "version": moved.version, "move": move}
 
 
 def show_history(history: AliasHistory, *, as_json: bool) -> None:
     """Show every move of an alias on stdout."""
     if as_json:
-        moves = [move.model_dump(mode="json") for move in history.moves]
+        moves = [move.plain() for move in history.moves]
         terminal.answer_json(
             {"name": history.name, "alias": history.alias, "version": history.version, "history": moves}
         )

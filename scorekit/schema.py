@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict
+from scorekit.formats import Record
 
 Kind = Literal["numeric", "boolean", "timestamp", "category", "text"]
 
@@ -82,7 +82,7 @@ def number_of(text: str) -> float | None:
         return None
 
 
-class Feature(BaseModel):
+class Feature(Record, frozen=True):
     """One input column of a model.
 
     Attributes
@@ -103,8 +103,6 @@ class Feature(BaseModel):
         Whether the training data declared the column as a dictionary; the reference
         engine then sees pandas ``category`` instead of ``str``.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     kind: Kind
@@ -132,7 +130,7 @@ class Feature(BaseModel):
         return f"{self.minimum:g} to {self.maximum:g}"
 
 
-class Schema(BaseModel):
+class Schema(Record, frozen=True, dict=True):
     """The features of a model, in the order the model was trained on.
 
     Attributes
@@ -142,8 +140,6 @@ class Schema(BaseModel):
         Strings that mean "missing" in every format, beside null and the empty string; and,
         in features that are no texts, the numbers that they are.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, ignored_types=(cached_property,))
 
     features: tuple[Feature, ...]
     na_values: tuple[str, ...] = ()

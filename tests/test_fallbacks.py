@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from scorekit.errors import UsageError
@@ -42,8 +43,8 @@ def test_without_a_mean_score_there_is_none_to_answer(scores: str, model: Model)
     baseline = model.baseline
     assert baseline is not None
     # the mean of scores that overflow a float is not kept
-    unknown = tuple(bins.model_copy(update={"mean": None}) for bins in baseline.scores)
-    lacking = baseline.model_copy(update={"scores": () if scores == "none" else unknown})
+    unknown = tuple(msgspec.structs.replace(bins, mean=None) for bins in baseline.scores)
+    lacking = msgspec.structs.replace(baseline, scores=() if scores == "none" else unknown)
     with pytest.raises(UsageError, match="bank:1 has no mean score in its baseline") as refused:
         answering_of(with_baseline(model, lacking), MEAN, required=False)
     assert refused.value.code == "no_fallback"

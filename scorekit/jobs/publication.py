@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import msgspec
+
 from scorekit.jobs.queue import Jobs
 from scorekit.state.jobs import Job
 from scorekit.store.manifest import Manifest
@@ -35,7 +37,7 @@ class Publication:
         LeaseLost
             If the job is another worker's, or was cancelled.
         """
-        named = manifest.model_copy(update={"job": self._job.id})
+        named = msgspec.structs.replace(manifest, job=self._job.id)
         number = self._jobs.reserve(self._job, store.next_version(manifest.name))
         while (published := self._published(store, number, named, files)) is None:
             number = self._jobs.reserve(self._job, store.next_version(manifest.name), number)

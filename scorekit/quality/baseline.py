@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
-from scorekit.formats import Kept
+from scorekit.formats import Kept, Record
 from scorekit.schema import Feature
 
 FORMAT_VERSION = 1
@@ -44,7 +44,7 @@ Values = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 
-class Bins(BaseModel):
+class Bins(Record, frozen=True, kw_only=True):
     """The bins of one column, and how many training rows fell in each.
 
     Attributes
@@ -64,8 +64,6 @@ class Bins(BaseModel):
     minimum, maximum, mean, deviation : float or None
         Of the finite training values of a numeric column.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, ser_json_inf_nan="strings")
 
     name: str
     kind: Literal["numeric", "category"]
@@ -114,10 +112,10 @@ class Bins(BaseModel):
         if missing is None or not self.counts[missing]:
             return self
         counts = (*self.counts[:missing], 0, *self.counts[missing + 1 :])
-        return self.model_copy(update={"counts": counts})
+        return replace(self, counts=counts)
 
 
-class Baseline(Kept):
+class Baseline(Kept, frozen=True, kw_only=True):
     """What rows and scores are held against.
 
     Attributes
@@ -271,7 +269,7 @@ def category_bins(feature: Feature, codes: Codes) -> Bins:
 
 
 def _counted(bins: Bins, values: Any) -> Bins:
-    return bins.model_copy(update={"counts": tuple(BinCounter(bins).count(values).tolist())})
+    return replace(bins, counts=tuple(BinCounter(bins).count(values).tolist()))
 
 
 # Counting ----------------------------------------------------------------------------

@@ -1,20 +1,28 @@
-"""What numbers of a policy may be: strict kinds, and ranges that hold however settings are made."""
+"""What numbers of a policy may be: strict kinds, and ranges that hold however settings are made.
+
+pydantic reads a policy where one is declared. It is not loaded for that which holds where none is.
+"""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
-
-from pydantic import Strict
+from typing import Annotated, Any
 
 FORBID = {"extra": "forbid"}
 """How pydantic reads settings: a misspelt key is an error."""
 
-# a text is no number, and true is not 1
-Flag = Annotated[bool, Strict()]
-Number = Annotated[float, Strict()]
-Whole = Annotated[int, Strict()]
-Moment = Annotated[date, Strict()] | Annotated[datetime, Strict()]
+
+class _Strict:
+    """Says that a text is no number, and true is not 1."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return {**handler(source), "strict": True}
+
+
+Flag = Annotated[bool, _Strict()]
+Number = Annotated[float, _Strict()]
+Whole = Annotated[int, _Strict()]
+Moment = Annotated[date, _Strict()] | Annotated[datetime, _Strict()]
 
 
 def require_share(name: str, value: float, of: str = "a share of the rows") -> None:

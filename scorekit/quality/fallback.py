@@ -11,11 +11,9 @@ Here is what a deployment declares, and what a rung learned at training, which s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from scorekit.formats import Kept
+from scorekit.formats import Kept, Record
 from scorekit.quality.baseline import Bins
 from scorekit.quality.bounds import FORBID, Flag
 from scorekit.quality.segments import SegmentTable
@@ -107,11 +105,7 @@ class FallbackSettings:
 # Learned -----------------------------------------------------------------------------
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-class Validation(_Part):
+class Validation(Record, frozen=True):
     """How a rung was held against the model's scores at training, output by output.
 
     Attributes
@@ -130,14 +124,14 @@ class Validation(_Part):
     tolerance: tuple[float, ...]
 
 
-class VersionRung(_Part):
+class VersionRung(Record, frozen=True, tag_field="kind", tag="version"):
     """Another version of a model, by its reference."""
 
-    kind: Literal["version"] = "version"
+    kind: ClassVar[Literal["version"]] = "version"
     version: str
 
 
-class Learned(_Part):
+class Learned(Record, frozen=True):
     """A rung that was validated at training.
 
     Attributes
@@ -151,36 +145,34 @@ class Learned(_Part):
     answers: tuple[Bins, ...]
 
 
-class SegmentRung(Learned):
+class SegmentRung(Learned, frozen=True, tag_field="kind", tag="segment"):
     """The mean target of segments."""
 
-    kind: Literal["segment"] = "segment"
+    kind: ClassVar[Literal["segment"]] = "segment"
     table: SegmentTable
 
 
-class ExpressionRung(Learned):
+class ExpressionRung(Learned, frozen=True, tag_field="kind", tag="expression"):
     """An expression over columns."""
 
-    kind: Literal["expression"] = "expression"
+    kind: ClassVar[Literal["expression"]] = "expression"
     expression: str
 
 
-class MeanRung(Learned):
+class MeanRung(Learned, frozen=True, tag_field="kind", tag="mean"):
     """The mean of the model's baseline scores."""
 
-    kind: Literal["mean"] = "mean"
+    kind: ClassVar[Literal["mean"]] = "mean"
     values: tuple[float, ...]
 
 
-class NullRung(_Part):
+class NullRung(Record, frozen=True, tag_field="kind", tag="null"):
     """Null, on purpose."""
 
-    kind: Literal["null"] = "null"
+    kind: ClassVar[Literal["null"]] = "null"
 
 
-Rung = Annotated[
-    VersionRung | SegmentRung | ExpressionRung | MeanRung | NullRung, Field(discriminator="kind")
-]
+Rung = VersionRung | SegmentRung | ExpressionRung | MeanRung | NullRung
 
 
 def is_of(rung: Rung, asked: RungSettings) -> bool:
@@ -196,7 +188,7 @@ def is_of(rung: Rung, asked: RungSettings) -> bool:
             return asked.kind == rung.kind
 
 
-class Fallback(Kept):
+class Fallback(Kept, frozen=True, kw_only=True):
     """What was learned and validated of a ladder at training.
 
     Attributes

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
+import msgspec
+
 from scorekit.nearest import nearest
 from scorekit.quality.checks import BY_ID, CHECKS, ROW_CHECKS, Check, Evidence, FallbackPsi
 from scorekit.quality.counting import ColumnCounts, Counter
@@ -81,7 +83,9 @@ class Judge:
     def _answered(self, window: Window) -> tuple[ColumnStability, ...]:
         if self._answers is None or not len(window.answers):
             return ()
-        bins = [bins.model_copy(update={"name": f"rung {rung + 1}"}) for rung, bins in self._answers.columns]
+        bins = [
+            msgspec.structs.replace(bins, name=f"rung {rung + 1}") for rung, bins in self._answers.columns
+        ]
         return compare(bins, self._answers.split(window.answers)[1], self.settings.thresholds)
 
     def _evidence(self, window: Window) -> Evidence:

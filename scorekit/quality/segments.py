@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
+from scorekit.formats import Record
 from scorekit.quality.baseline import BinCounter, Bins, Codes, Values
 
 FULL_SEGMENT = 50
@@ -21,7 +21,7 @@ FULL_SEGMENT = 50
 Cells = NDArray[np.int64]
 
 
-class SegmentTable(BaseModel):
+class SegmentTable(Record, frozen=True):
     """Rates of segments, ready to be looked up.
 
     Attributes
@@ -33,8 +33,6 @@ class SegmentTable(BaseModel):
     rates : tuple of tuple of float
         What each segment answers, for each output.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     columns: tuple[Bins, ...]
     rows: tuple[int, ...]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
+from msgspec.structs import replace
 
 from scorekit.errors import ModelError
-from scorekit.formats import Kept
+from scorekit.formats import Kept, Record
 
 CHAMPION = "champion"
 """The alias a bare model name means."""
@@ -20,7 +21,7 @@ CHAMPION = "champion"
 FORMAT_VERSION = 1
 
 
-class AliasEntry(BaseModel):
+class AliasEntry(Record, frozen=True, kw_only=True):
     """One move of an alias.
 
     Attributes
@@ -33,19 +34,15 @@ class AliasEntry(BaseModel):
     to_version : int
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", defer_build=True, serialize_by_alias=True, validate_by_name=True
-    )
-
-    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
     at: str
     by: str
-    from_version: int | None = Field(alias="from")
-    to_version: int = Field(alias="to")
+    from_version: int | None = msgspec.field(name="from")
+    to_version: int = msgspec.field(name="to")
     why: str = ""
 
 
-class AliasRecord(Kept):
+class AliasRecord(Kept, frozen=True, kw_only=True):
     """Where an alias points, and every move it made, oldest first."""
 
     NEWEST = FORMAT_VERSION
@@ -60,8 +57,8 @@ class AliasRecord(Kept):
         """The record after a move; the entry's ``from`` is where the alias points now."""
         if any(past.id == entry.id for past in self.history):
             return self
-        entry = entry.model_copy(update={"from_version": self.version})
-        return self.model_copy(update={"version": entry.to_version, "history": (*self.history, entry)})
+        entry = replace(entry, from_version=self.version)
+        return replace(self, version=entry.to_version, history=(*self.history, entry))
 
     def previous(self) -> int | None:
         """The version it pointed at before this one."""
@@ -98,4 +95,4 @@ def rolled_back(record: AliasRecord, move: AliasEntry, source: str) -> AliasReco
             hint="move it with `scorekit models promote`",
             code="no_previous_version",
         )
-    return record.moved(move.model_copy(update={"to_version": previous}))
+    return record.moved(replace(move, to_version=previous))

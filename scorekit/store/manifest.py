@@ -11,10 +11,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import msgspec
+from msgspec.structs import replace
 
 from scorekit.errors import TamperedError
-from scorekit.formats import read_format
+from scorekit.formats import Record, read_format
 from scorekit.schema import Schema
 
 FORMAT_VERSION = 1
@@ -42,19 +43,14 @@ METRIC_NAMES = {
 """What people call the metrics of a manifest."""
 
 
-class _Part(BaseModel):
-    # A metric may be NaN, and JSON has no word for it.
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, ser_json_inf_nan="strings")
-
-
-class FileEntry(_Part):
+class FileEntry(Record, frozen=True):
     """A file of the version: SHA-256 in hex, and bytes."""
 
     sha256: str
     size: int
 
 
-class DataFile(_Part):
+class DataFile(Record, frozen=True):
     """A file the model was trained on."""
 
     uri: str
@@ -62,14 +58,14 @@ class DataFile(_Part):
     size: int
 
 
-class CarriedColumn(_Part):
+class CarriedColumn(Record, frozen=True):
     """A column that is no feature but may be carried to the output, and its Arrow type."""
 
     name: str
     arrow_type: str
 
 
-class TrainingData(_Part):
+class TrainingData(Record, frozen=True):
     """What the model was trained on.
 
     Attributes
@@ -93,7 +89,7 @@ class TrainingData(_Part):
     period: tuple[str, str] | None = None
 
 
-class Bin(_Part):
+class Bin(Record, frozen=True):
     """One row of a calibration table: mean score, observed share or mean, rows."""
 
     score: float
@@ -101,7 +97,7 @@ class Bin(_Part):
     rows: int
 
 
-class Metrics(_Part):
+class Metrics(Record, frozen=True):
     """How good the model is, on rows it had not seen.
 
     Attributes
@@ -119,7 +115,7 @@ class Metrics(_Part):
     folds: int = 0
 
 
-class ProofRecord(_Part):
+class ProofRecord(Record, frozen=True):
     """The comparison of the compiled model with scikit-learn (``engine.proof.Proof``)."""
 
     rows: int
@@ -127,7 +123,7 @@ class ProofRecord(_Part):
     largest_difference: float
 
 
-class Scoring(_Part):
+class Scoring(Record, frozen=True):
     """How the version is scored.
 
     Attributes
@@ -158,18 +154,18 @@ class Scoring(_Part):
     not_lowered: str | None = None
 
 
-class Environment(_Part):
+class Environment(Record, frozen=True):
     """Where it was made."""
 
     python: str
     platform: str
     packages: dict[str, str]
-    threads: dict[str, int] = Field(default_factory=dict)
+    threads: dict[str, int] = msgspec.field(default_factory=dict)
     git_commit: str | None = None
     git_dirty: bool | None = None
 
 
-class Manifest(_Part):
+class Manifest(Record, frozen=True, kw_only=True):
     """Everything a version says of itself.
 
     Attributes
@@ -215,7 +211,7 @@ class Manifest(_Part):
     derived_from: int | None = None
     job: str | None = None
     environment: Environment
-    files: dict[str, FileEntry] = Field(default_factory=dict)
+    files: dict[str, FileEntry] = msgspec.field(default_factory=dict)
     digest: str = ""
 
     @property
@@ -231,16 +227,12 @@ class Manifest(_Part):
 
     def sealed(self, version: int, files: Mapping[str, FileEntry]) -> Manifest:
         """The manifest of a version about to be published, with its digest."""
-        manifest = self.model_copy(update={"version": version, "files": dict(files), "digest": ""})
-        return manifest.model_copy(update={"digest": manifest.compute_digest()})
+        manifest = replace(self, version=version, files=dict(files), digest="")
+        return replace(manifest, digest=manifest.compute_digest())
 
     def compute_digest(self) -> str:
         """SHA-256 of everything but the digest, as canonical JSON of what the file holds."""
-        return _digest(json.loads(self.model_dump_json()))
-
-    def to_bytes(self) -> bytes:
-        """The file."""
-        return self.model_dump_json(indent=1).encode() + b"\n"
+        return _digest(self.plain())
 
     @classmethod
     def from_bytes(cls, data: bytes, source: str) -> Manifest:
@@ -264,11 +256,9 @@ class Manifest(_Part):
         if claimed != _digest(content):
             raise TamperedError(f"{source} was changed after it was published: its digest does not hold")
         try:
-            return cls.model_validate(content, strict=False)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise TamperedError(f"{source} is not a manifest: {place}: {first['msg']}") from None
+            return msgspec.convert(content, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise TamperedError(f"{source} is not a manifest: {error}") from None
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import replace
 
 from scorekit.engine.columns import Columns
 from scorekit.errors import SchemaError
@@ -202,7 +203,7 @@ def with_ranges(schema: Schema, columns: Columns) -> Schema:
     for feature, index in schema.each():
         if feature.coded:
             nullable = bool((columns.codes[:, index] == -1).any())
-            features.append(feature.model_copy(update={"nullable": nullable}))
+            features.append(replace(feature, nullable=nullable))
             continue
         values = columns.numeric[:, index]
         finite = values[np.isfinite(values)]
@@ -211,5 +212,5 @@ def with_ranges(schema: Schema, columns: Columns) -> Schema:
             "minimum": float(finite.min()) if len(finite) else None,
             "maximum": float(finite.max()) if len(finite) else None,
         }
-        features.append(feature.model_copy(update=found))
+        features.append(replace(feature, **found))
     return Schema(features=tuple(features), na_values=schema.na_values)

@@ -7,6 +7,7 @@ import shutil
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from scorekit.store.manifest import ESTIMATOR_FILE, Manifest
 from scorekit.store.versions import Ref, Store
@@ -73,8 +74,8 @@ def publish_like(store: Store, ref: Ref, pickle: bytes | None = None, **packages
     made = {**manifest.environment.packages, **{name.replace("_", "-"): at for name, at in packages.items()}}
     files = {path: store.read(ref, manifest, path) for path in manifest.files}
     files |= {} if pickle is None else {ESTIMATOR_FILE: pickle}
-    environment = manifest.environment.model_copy(update={"packages": made})
-    return store.publish(manifest.model_copy(update={"environment": environment}), files, by="tests")
+    environment = replace(manifest.environment, packages=made)
+    return store.publish(replace(manifest, environment=environment), files, by="tests")
 
 
 def test_a_pickle_of_another_scikit_learn_needs_leave(shop: Shop) -> None:

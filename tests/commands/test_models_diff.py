@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.commands.stores import Models, many
 from tests.store import example
@@ -78,9 +79,9 @@ def test_levels_that_came_and_went_are_named(tmp_path: Path, models: Models) -> 
     store = many(tmp_path, 1)
     inputs = example.manifest().inputs
     age, job = inputs.features
-    wider = age.model_copy(update={"maximum": 97.0})
-    other = job.model_copy(update={"levels": ("admin.", "student", "unknown")})
-    schema = inputs.model_copy(update={"features": (other, wider)})
+    wider = replace(age, maximum=97.0)
+    other = replace(job, levels=("admin.", "student", "unknown"))
+    schema = replace(inputs, features=(other, wider))
     store.publish(example.manifest(inputs=schema), {}, by="tests")
     said = models("diff", "bank:1", "bank:2", "--store", tmp_path)
     lines = [" ".join(line.split()) for line in said.out.splitlines()]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from scorekit.model import load
 from tests.batch.nights import CALM, DRIFTED, Night, make_night
@@ -108,7 +109,7 @@ def without_baseline(store: Path) -> None:
     ref = opened.resolve("bank")
     manifest = opened.manifest(ref)
     files = {path: opened.read(ref, manifest, path) for path in manifest.files if path != BASELINE_FILE}
-    opened.publish(manifest.model_copy(update={"baseline": None}), files, by="tests", alias="champion")
+    opened.publish(replace(manifest, baseline=None), files, by="tests", alias="champion")
 
 
 # init --------------------------------------------------------------------------------

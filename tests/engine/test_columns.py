@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from scorekit.engine.columns import Columns, Decoder
 from scorekit.errors import SchemaError
@@ -230,9 +231,7 @@ def test_a_number_means_the_same_in_every_kind_of_column(
 ) -> None:
     found = data.draw(st.lists(st.none() | values, max_size=12))
     levels = ("0", "1", "1.0", "1e+16", "1e-07", "a", "inf", "true")
-    features = [
-        feature.model_copy(update={"levels": levels} if feature.coded else {}) for feature in SCHEMA.features
-    ]
+    features = [replace(feature, levels=levels if feature.coded else ()) for feature in SCHEMA.features]
     decoder = Decoder(Schema(features=tuple(features)))
     rows = [dict.fromkeys(TYPES) | {column: value} for value in found]
     assert_same(decoder.batch(arrow(rows, TYPES | {column: kind})), decoder.rows(rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from scorekit.quality.baseline import Baseline, category_bins, numeric_bins
 from scorekit.quality.checks import BY_ID, CHECKS, ROW_CODES
@@ -126,7 +127,7 @@ def test_a_share_that_has_grown(
 
 
 def test_a_level_called_missing_hides_no_missing_values() -> None:
-    feature = windows.SCHEMA.features[1].model_copy(update={"levels": ("missing", "unseen", "c")})
+    feature = replace(windows.SCHEMA.features[1], levels=("missing", "unseen", "c"))
     codes = np.arange(999, dtype=np.int32) % 3
     bins = category_bins(feature, codes)
     baseline = Baseline(kind="out_of_fold", rows=999, features=(bins,))

@@ -49,7 +49,7 @@ def manifest(name: str = "bank", **changes: object) -> Manifest:
         "environment": Environment(python="3.11.9", platform="linux", packages={"scikit-learn": "1.9.1"}),
         **changes,
     }
-    return Manifest.model_validate(content)
+    return Manifest(**content)
 
 
 def files(mark: str = "") -> dict[str, bytes]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from scorekit.errors import UsageError, VersionMismatch
 from scorekit.store.versions import Store
@@ -106,7 +107,7 @@ def test_another_model_is_told_with_what_changed_around_it(
 def test_a_recipe_of_another_scorekit_is_refused(tmp_path: Path) -> None:
     training = trained(made({}), tmp_path, recipe())
     opened = Store.open(training.store)
-    strange = training.manifest.model_copy(update={"recipe": {"target": "target", "novelty": 1}})
+    strange = replace(training.manifest, recipe={"target": "target", "novelty": 1})
     opened.publish(strange, {}, by="tests", alias="champion")
     with pytest.raises(VersionMismatch, match="recipe of rows:2 cannot be read by this scorekit: novelty"):
         again(tmp_path)
