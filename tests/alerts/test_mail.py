@@ -64,7 +64,6 @@ def test_the_sender_may_have_a_name(named: str) -> None:
     with mail_server(Mailbox()) as box:
         mail(box, sender=named).send(ALERT)
     ((sender, _, data),) = box.mails
-    message = email.message_from_bytes(data, policy=email.policy.default)
     assert sender == "scorekit@example.com"
     assert re.search(rb"^Message-ID:\s+<[^<> ]+@example\.com>\r?$", data, re.MULTILINE)
 
