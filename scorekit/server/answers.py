@@ -27,13 +27,14 @@ Shape: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 GROUP = "scorekit.responses"
 
 
-def shaping() -> Shape:
-    """The shape of answers: as they are."""
-    return _as_it_is
-
-
-def _as_it_is(answer: dict[str, Any]) -> dict[str, Any]:
+def as_it_is(answer: dict[str, Any]) -> dict[str, Any]:
+    """The shape of answers that nobody changes."""
     return answer
+
+
+async def shaping() -> Shape:
+    """The shape of answers: as they are."""
+    return as_it_is
 
 
 def installed_shaping() -> Callable[..., Shape] | None:

@@ -102,7 +102,7 @@ class Service:
         self.log.event("stopped")
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:  # a dependency that is no coroutine would take a thread
     """The service that a request came to."""
     found: Service = request.app.state.service
     return found

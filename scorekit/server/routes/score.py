@@ -19,7 +19,7 @@ from starlette.responses import Response
 from scorekit.errors import Refused, RowsRejected
 from scorekit.scoring import ScoredBatch
 from scorekit.server import large, problems
-from scorekit.server.answers import Shape, failures, record_answers, shaping
+from scorekit.server.answers import Shape, as_it_is, failures, record_answers, shaping
 from scorekit.server.bodies import media_type, read_body
 from scorekit.server.documents import PAYLOAD, SCORES, body_of
 from scorekit.server.files import MEDIA_TYPES, answer_file
@@ -165,7 +165,7 @@ async def _answer_large(request: Request, service: Service, body: bytes, shape: 
     if rejected == made.rows:
         _refuse_all(Counter(made.rejected))
     # what nobody changes is not read again
-    scores = msgspec.Raw(made.scores) if shape is shaping() else msgspec.json.decode(made.scores)
+    scores = msgspec.Raw(made.scores) if shape is as_it_is else msgspec.json.decode(made.scores)
     return _sent(shape(_content(served, head.include, scores)))
 
 
