@@ -98,6 +98,7 @@ OPTIONS: Mapping[str, Mapping[str, Kind]] = {
     },
     "serve": {
         "allow-mismatch": "true or false",
+        "allowed-host": "a list of texts",
         "auth": "a list of texts",
         "host": "a text",
         "insecure": "true or false",

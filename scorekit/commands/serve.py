@@ -45,6 +45,10 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Let other machines call without asking who they are.")
     ] = False,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option("--allowed-host", metavar="NAME", help="Name that the service is called by, too."),
+    ] = None,
     max_body: Annotated[
         int, typer.Option("--max-body", min=1024, help="Bytes of a JSON body, unpacked.")
     ] = 32 * 1024**2,
@@ -115,6 +119,7 @@ def serve(
             auth=tuple(means.value for means in auth or ()),
             tokens=read_token_settings(ctx.meta[CONFIG_META]),
             insecure=insecure,
+            allowed_hosts=tuple(allowed_host or ()),
             limits=Limits(max_body, max_upload, max_rows, timeout, limit_concurrency, rate_limit),
             train_from=tuple(train_from or ()),
             allow_mismatch=allow_mismatch,

@@ -17,6 +17,7 @@ from scorekit.access import challenge
 from scorekit.errors import CODES, NotAllowed, NotAuthenticated, Refused, ScorekitError
 from scorekit.server import problems
 from scorekit.server.answers import installed_shaping, shaping
+from scorekit.server.hosts import Hosts
 from scorekit.server.logs import Log, listen
 from scorekit.server.requests import Requests, passing
 from scorekit.server.routes import health, metrics, models, quality, score, switch
@@ -63,7 +64,7 @@ def make_app(settings: ServeSettings) -> ASGIApp:
     app.add_exception_handler(ScorekitError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _no_route)
-    return Requests(app, settings.limits, service.metrics, log)
+    return Requests(Hosts(app, settings), settings.limits, service.metrics, log)
 
 
 @asynccontextmanager

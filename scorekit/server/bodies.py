@@ -52,6 +52,17 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def require_json(request: Request) -> None:
+    """Refuse a body that does not say that it is JSON: that is all a form of another site can send.
+
+    Raises
+    ------
+    Refused
+    """
+    if media_type(request) != "application/json":
+        raise Refused("the body should be JSON, sent as application/json", code="unknown_media_type")
+
+
 async def read_body(request: Request, most: int, seconds: float) -> bytes:
     """A body as a whole, unpacked.
 

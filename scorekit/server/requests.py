@@ -16,7 +16,7 @@ from scorekit.errors import Refused, ScorekitError
 from scorekit.server.bodies import bounded
 from scorekit.server.logs import Log
 from scorekit.server.metrics import Metrics
-from scorekit.server.problems import answer
+from scorekit.server.problems import answer, status_of
 from scorekit.server.settings import Limits
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -117,6 +117,10 @@ class Requests:
                 "failed", f"{type(error).__name__} was raised", request_id=under_way.id, path=scope["path"]
             )
             error = ScorekitError("scorekit failed in a way it should not")
+        else:
+            self._log.event(
+                "refused", error.message, request_id=under_way.id, code=error.code, status=status_of(error)
+            )
         if answering.status == 0:
             await answer(error, under_way.id)(scope, receive, answering.send)
 

@@ -87,6 +87,8 @@ class ServeSettings:
         Whose tokens are taken.
     insecure : bool
         Whether others than this machine may call without that.
+    allowed_hosts : tuple of str
+        Names that it is called by, besides those of this machine.
     limits : Limits
     train_from : tuple of str
         Places that a client may name to train from.
@@ -108,6 +110,7 @@ class ServeSettings:
     auth: tuple[Means, ...] = ()
     tokens: TokenSettings | None = None
     insecure: bool = False
+    allowed_hosts: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     train_from: tuple[str, ...] = ()
     allow_mismatch: bool = False

@@ -171,8 +171,9 @@ class Contents:
         try:
             data = self._objects.get(f"{check_name(ref.name)}/{ref.version}/{MANIFEST_FILE}")
         except FileNotFoundError:
-            data = b""
-        if not data:  # an empty one closes the number
+            raise self._no_version(ref) from None
+        # in a bucket an empty one closes the number, and is not listed; elsewhere it is damaged
+        if not data and ref.version not in self.versions(ref.name):
             raise self._no_version(ref)
         return data
 

@@ -554,7 +554,7 @@ def test_a_column_costs_as_much_among_thousands_as_among_hundreds(ending: str, t
 
     few = min(seconds(500) for _ in range(3))
     # ten times as many columns; a square would take a hundred times as long
-    assert seconds(5000) < 35 * few
+    assert min(seconds(5000) for _ in range(3)) < 35 * few
 
 
 def test_a_file_is_read_once_more_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

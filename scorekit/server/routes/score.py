@@ -20,7 +20,7 @@ from scorekit.errors import Refused, RowsRejected
 from scorekit.scoring import ScoredBatch
 from scorekit.server import large, problems
 from scorekit.server.answers import Shape, as_it_is, failures, record_answers, shaping
-from scorekit.server.bodies import media_type, read_body
+from scorekit.server.bodies import media_type, read_body, require_json
 from scorekit.server.documents import PAYLOAD, SCORES, body_of
 from scorekit.server.files import MEDIA_TYPES, answer_file
 from scorekit.server.large import LargeAnswer, terms_of
@@ -54,6 +54,7 @@ async def score_one(
 
     One that has no score is refused, by its index and column.
     """
+    require_json(request)
     limits = service.settings.limits
     body = await read_body(request, min(limits.body, LARGE), limits.seconds)
     payload = read_payload(body, limits.rows)
@@ -84,7 +85,7 @@ async def score_batch(
     kind = media_type(request)
     if kind in MEDIA_TYPES:
         return await answer_file(request, service, MEDIA_TYPES[kind])
-    if kind not in ("application/json", ""):
+    if kind != "application/json":
         raise Refused(f"rows come as application/json, {', '.join(MEDIA_TYPES)}", code="unknown_media_type")
     limits = service.settings.limits
     body = await read_body(request, limits.body, limits.seconds)
