@@ -119,7 +119,6 @@ OPTIONS: Mapping[str, Mapping[str, Kind]] = {
         "ssl-keyfile": "a text",
         "store": "a text",
         "timeout": "a number",
-        "train-from": "a list of texts",
         "verbose": "true or false",
         "window-rows": "a whole number",
         "window-seconds": "a number",

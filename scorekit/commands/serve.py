@@ -79,10 +79,6 @@ def serve(
             "--on-quality-fail", help="What follows a failed window: the model, the fallback, or nothing."
         ),
     ] = None,
-    train_from: Annotated[
-        list[str] | None,
-        typer.Option("--train-from", metavar="PLACE", help="Folder or s3:// prefix clients may train from."),
-    ] = None,
     store: StoreOption = None,
     allow_mismatch: AllowMismatchOption = False,
 ) -> None:
@@ -121,7 +117,6 @@ def serve(
             insecure=insecure,
             allowed_hosts=tuple(allowed_host or ()),
             limits=Limits(max_body, max_upload, max_rows, timeout, limit_concurrency, rate_limit),
-            train_from=tuple(train_from or ()),
             allow_mismatch=allow_mismatch,
             quiet=terminal.quiet,
         )

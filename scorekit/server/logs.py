@@ -29,10 +29,7 @@ EVENTS: dict[str, str] = {
     "version": "another version of a model took over",
     "follow": "an alias could not be followed; the version before goes on",
     "window": "a window was judged: its rows, its state and its outcome",
-    "switch": "the kill switch of a model was moved, or cannot be read",
     "alert": "an alert could not be sent",
-    "login": "somebody signed in to the page, or failed to",
-    "job": "a job was taken, begun, ended or cancelled",
     "server": "what the HTTP server itself says",
 }
 """Every event there is; log tools may define their alerts on these names."""

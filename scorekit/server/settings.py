@@ -90,8 +90,6 @@ class ServeSettings:
     allowed_hosts : tuple of str
         Names that it is called by, besides those of this machine.
     limits : Limits
-    train_from : tuple of str
-        Places that a client may name to train from.
     allow_mismatch : bool
         Load a pickle made by another scikit-learn minor version.
     quiet : bool
@@ -112,7 +110,6 @@ class ServeSettings:
     insecure: bool = False
     allowed_hosts: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
-    train_from: tuple[str, ...] = ()
     allow_mismatch: bool = False
     quiet: bool = False
 
