@@ -79,15 +79,9 @@ def record_answers(
     for failure in failures(scored, wrong) if len(scored.rejected) else ():
         column = {"column": failure.column} if failure.column else {}
         error = {"code": failure.code, **column, "message": failure.message}
-        answer = answers[failure.index]
-        answers[failure.index] = {**dict.fromkeys(answer), **_kept(answer), "error": error}
+        answers[failure.index]["error"] = error
     return answers
 
 
 _PART_OF = {"flags": "quality_flags", "version": "model_version"}
 _DROPPED = frozenset(_PART_OF.values())
-
-
-def _kept(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record without a score has all the same."""
-    return {name: answer[name] for name in ("score_source", *_DROPPED) if name in answer}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from scorekit.gate import Decision
 from scorekit.model import open_model
@@ -80,6 +81,7 @@ class Served:
         self._soon: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._following: Following[Lane] | None = None
+        self._failures: set[str] = set()
         self.used = time.monotonic()
         self.lane = self._prepare(ref)
         self.watch = SwitchWatch(self.lane.gate)
@@ -118,7 +120,7 @@ class Served:
     def counted(self) -> None:
         """Have the window judged that rows were counted in, if it is finished."""
         if self.lane.finished and (self._soon is None or self._soon.done()):
-            self._soon = asyncio.create_task(self._judge(self.lane))
+            self._soon = asyncio.create_task(self._guarded(self._judge(self.lane)))
 
     async def _judge(self, lane: Lane, *, now: bool = False) -> None:
         asked = time.monotonic()
@@ -131,9 +133,22 @@ class Served:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            await self.watch.look()
-            self._swap()
-            self.counted()
+            await self._guarded(self._turn())
+
+    async def _turn(self) -> None:
+        await self.watch.look()
+        self._swap()
+        self.counted()
+
+    async def _guarded(self, turn: Coroutine[Any, Any, None]) -> None:
+        """Do what nobody waits for: a failure is told, once for each kind, and ends nothing."""
+        try:
+            await turn
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may do better
+            kind = type(error).__name__
+            if kind not in self._failures:
+                self._failures.add(kind)
+                self._means.log.fail("failed", f"{kind} was raised between requests", model=self.reference)
 
     def _swap(self) -> None:
         """Take the version that the alias points at now; requests under way end with the one before."""
@@ -144,7 +159,7 @@ class Served:
         before, self.lane = self.lane, lane
         self.watch.follow(lane.gate)
         log.event("version", f"{before.ref} made way for {lane.ref}", model=str(lane.ref))
-        retiring = asyncio.create_task(self._retire(before))
+        retiring = asyncio.create_task(self._guarded(self._retire(before)))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
 
