@@ -20,17 +20,19 @@ _BLOCK = 1 << 20
 
 
 def content_hash(source: Source) -> str:
-    """What tells one input's content from another's: SHA-256 of a file, the ETag of an object.
+    """What tells one input's content from another's: the ETag of an object, SHA-256 of anything else.
 
     Standard input has none but its name: it cannot be read twice.
     """
-    if source.local:
-        with source.open() as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it has readinto
     if remote.is_remote(source.uri):
         entry = source.entry or remote.head(source.uri, source.open_store(remote.split(source.uri)[0]))
-        return f"{source.uri} {entry['e_tag'] if entry else ''}"
-    return source.uri
+        # not every store has tags
+        if entry and entry["e_tag"]:
+            return f"{source.uri} {entry['e_tag']}"
+    elif not source.local:
+        return source.uri
+    with source.open() as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it has readinto
 
 
 def join_parts(

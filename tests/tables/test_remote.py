@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import obstore
@@ -63,6 +64,16 @@ def test_what_is_read_is_what_was_found(bucket: str) -> None:
     for source in (by_name, by_prefix):
         with closing(source.open()) as file, pytest.raises(DataError, match="was replaced"):
             file.read()
+
+
+def test_without_tags_objects_are_told_apart_by_their_content(bucket: str) -> None:
+    store, uri = connect(f"s3://{bucket}"), f"s3://{bucket}/rows.csv"
+    hashes = []
+    for content in (b"n\n1\n", b"n\n2\n", b"n\n1\n"):
+        obstore.put(store, "rows.csv", content)
+        (found,) = find([uri])
+        hashes.append(content_hash(replace(found, entry={**found.entry, "e_tag": None})))
+    assert hashes[0] == hashes[2] != hashes[1]
 
 
 def test_a_run_over_an_object_that_is_replaced_publishes_nothing(
