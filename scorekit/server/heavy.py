@@ -60,8 +60,14 @@ class Porter:
             theirs.close()
         return self._line
 
+    def kill(self) -> None:
+        """End what it does; whoever waits for it is told, and clears away."""
+        process = self._process
+        if process is not None and process.is_alive():
+            process.kill()
+
     def stop(self) -> None:
-        """End it, whatever it does."""
+        """End it, and let go of it."""
         process, self._process = self._process, None
         line, self._line = self._line, None
         if process is not None:
@@ -117,9 +123,9 @@ class Hand:
         try:
             result: Answer = await asyncio.shield(doing)
         except asyncio.CancelledError:
-            self._porter.stop()
-            with suppress(ScorekitError):
-                await doing
+            while not doing.done():  # it may only be about to start its process
+                self._porter.kill()
+                await asyncio.wait([doing], timeout=0.1)
             raise
         return result
 

@@ -91,6 +91,10 @@ class Metrics:
     def _of_route(self, route: str, method: str, status: int) -> tuple[Any, Any]:
         return self.requests.labels(route, method, str(status)), self.total.labels(route)
 
+    def switched(self, model: str, closed: bool) -> None:  # noqa: FBT001 - what is shown
+        """Show how a switch stands; one that cannot be read counts as open."""
+        self.switch.labels(model).set(not closed)
+
     def text(self) -> tuple[bytes, str]:
         """Everything that was counted, by all workers, and its content type."""
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -154,5 +158,3 @@ class Meters:
         for feature in verdict.features:
             if feature.index is not None:
                 metrics.psi.labels(self._named[0], feature.name).set(feature.index.psi)
-        if decision.switch is not None:
-            metrics.switch.labels(self._named[0]).set(decision.switch.position != "closed")

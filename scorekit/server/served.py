@@ -42,6 +42,8 @@ class Means:
     log : Log
     judged : callable
         Told of every window that was judged: the lane and the decision.
+    switched : callable
+        Told at every look at a switch: the model, and whether it is closed.
     """
 
     settings: ServeSettings
@@ -50,6 +52,7 @@ class Means:
     aside: Executor
     log: Log
     judged: Callable[[Lane, Decision], None]
+    switched: Callable[[str, bool], None]
 
 
 class Served:
@@ -137,6 +140,7 @@ class Served:
 
     async def _turn(self) -> None:
         await self.watch.look()
+        self._means.switched(self.lane.ref.name, self.watch.closed)
         self._swap()
         self.counted()
 

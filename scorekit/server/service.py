@@ -70,7 +70,9 @@ class Service:
         settings = self.settings
         self.ledger = await asyncio.to_thread(Ledger.open, self.store.uri)
         self.access = await asyncio.to_thread(open_access, settings.auth, settings.tokens, self.store.uri)
-        means = Means(settings, self.store, self.ledger, self._aside, self.log, self._judged)
+        means = Means(
+            settings, self.store, self.ledger, self._aside, self.log, self._judged, self.metrics.switched
+        )
         self.fleet = Fleet(means)
         await self.fleet.start()
         self.ready = True

@@ -54,6 +54,11 @@ class SwitchWatch:
         """Whether it was read so lately that it is believed."""
         return time.monotonic() - self._seen < BELIEVED
 
+    @property
+    def closed(self) -> bool:
+        """Whether answers may leave, as far as is known."""
+        return self.known and self._gate.refused_by(self._state) is None
+
     async def check(self) -> None:
         """Refuse to answer while the switch is not closed, or nobody can say.
 

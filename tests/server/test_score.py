@@ -164,9 +164,12 @@ def test_no_answer_leaves_a_second_after_a_trip_and_all_do_after_a_reset(asked: 
         status = asked.ask(BATCH, payload).status
         assert status == 503 or began < tripped + 1
     assert asked.ask(BATCH, payload).json["code"] == "switch_open"
+    assert 'scorekit_switch_open{model="bank"} 1.0' in asked.ask("/metrics").body.decode()
+    unnamed = asked.ask("/v1/switch/bank/reset", {"reason": "looked at", "by": " "})
+    assert (unnamed.status, unnamed.json["code"]) == (422, "invalid_parameter")
     told = asked.ask("/v1/switch/bank/reset", {"reason": "looked at", "by": "Ann"})
     assert told.json["position"] == "closed"
-    assert told.json["changes"][-1]["who"].startswith("Ann")
+    assert told.json["changes"][-1]["who"] == "Ann"
     eventually(lambda: asked.ask(BATCH, payload).status == 200, lambda: "it stays closed")
 
 

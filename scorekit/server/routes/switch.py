@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from scorekit import switches
-from scorekit.access import Caller
+from scorekit.access import ANYONE, Caller
+from scorekit.errors import Refused
 from scorekit.render_state import switch_json
 from scorekit.server import problems
 from scorekit.server.security import caller_of, require
@@ -78,8 +79,19 @@ async def reset(name: str, asked: Reset, service: Here, caller: Who) -> dict[str
 
 
 def who(caller: Caller, by: str) -> str:
-    """Who does it, for the audit: who showed a key, and the name that was given."""
-    return f"{by} ({caller.id})" if by else caller.id
+    """Who does it, for the audit: who showed a key, and the name that was given.
+
+    Raises
+    ------
+    Refused
+        If nobody is named and nobody was asked.
+    """
+    name = by.strip()
+    if caller is not ANYONE:
+        return f"{name} ({caller.id})" if name else caller.id
+    if not name:
+        raise Refused("by should say who does it: this service does not ask", code="invalid_parameter")
+    return name
 
 
 async def _seen(name: str, service: Service) -> None:
