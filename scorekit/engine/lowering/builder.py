@@ -1,10 +1,8 @@
-"""Collecting the steps and arrays of a program while a pipeline is being lowered."""
+"""Making the steps of a program while a pipeline is being lowered."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scorekit.engine.lowering.simplify import simplify
+from scorekit.engine.lowering.steps import Steps
 from scorekit.engine.lowering.values import Coded, Column, NotLowered, Numbers, runs
 from scorekit.engine.ops import BINDERS, OPS
-from scorekit.engine.program import Program, Step
+from scorekit.engine.program import Program
 from scorekit.schema import UNSEEN_TEXT, Schema
 
 MOST_KNOWN = 1000
@@ -26,8 +24,8 @@ _BEYOND_SINGLE = 2.0**128 - 2.0**103
 """The smallest number that rounds to infinity as float32."""
 
 
-class Builder:
-    """Collects the steps and arrays of a program.
+class Builder(Steps):
+    """Makes the steps of a program, column by column.
 
     Parameters
     ----------
@@ -42,13 +40,10 @@ class Builder:
     """
 
     def __init__(self, schema: Schema, known: Mapping[str, Sequence[str]] | None = None) -> None:
+        super().__init__()
         self.schema = schema
         self.known = {column: tuple(texts) for column, texts in (known or {}).items()}
         self.unknown: dict[str, dict[str, None]] = {}
-        self._steps: list[Step] = []
-        self._arrays: dict[str, NDArray[Any]] = {}
-        self._same: dict[Any, int] = {}
-        self._widths: dict[int, int] = {}
         self._refused: set[tuple[int | None, int, int]] = set()
         self._checked: dict[tuple[int, int], set[object]] = {}
         self._lowered: list[object] = []
@@ -66,34 +61,9 @@ class Builder:
         """The error for the step that is being lowered."""
         return NotLowered(self._lowered[-1] if self._lowered else "the model", why)
 
-    # steps ---------------------------------------------------------------------------
-
-    def step(self, op: str, *inputs: int, **settings: Any) -> int:
-        """Add a step; arrays among the settings are stored as arrays. Returns its value's number.
-
-        The same step on the same values is made only once.
-        """
-        given = {key: setting for key, setting in settings.items() if setting is not None}
-        arrays = {key: setting for key, setting in given.items() if isinstance(setting, np.ndarray)}
-        params = {key: setting for key, setting in given.items() if key not in arrays}
-        key = _identity(op, inputs, params, arrays)
-        if key not in self._same:
-            self._same[key] = output = len(self._steps)
-            names = {name: self._array(array) for name, array in arrays.items()}
-            self._steps.append(Step(op, inputs, output, params, names))
-            if "columns" in params:
-                self._widths[output] = len(params["columns"])
-        return self._same[key]
-
     def program(self, result: int) -> Program:
         """The finished program, whose scores are the value ``result``."""
-        program = Program(tuple(self._steps), result, dict(self._arrays), self.known)
-        return simplify(program, self._widths)
-
-    def _array(self, array: NDArray[Any]) -> str:
-        name = f"a{len(self._arrays)}"
-        self._arrays[name] = array
-        return name
+        return self.joined(result, self.known)
 
     # columns -------------------------------------------------------------------------
 
@@ -123,7 +93,7 @@ class Builder:
         if len(parts) == 1:
             return parts[0]
         value = self.step("concat", *parts)
-        self._widths[value] = len(columns)
+        self.widths[value] = len(columns)
         return value
 
     def _part(self, columns: list[Column]) -> int:
@@ -131,26 +101,13 @@ class Builder:
         if isinstance(first, Numbers):
             for column in columns:
                 self._no_timestamp(column)
-            return self._take(first.value, [column.index for column in columns])
+            return self.take(first.value, [column.index for column in columns])
         coded = [column for column in columns if isinstance(column, Coded)]
         return self.tables(coded, [self.numbers_of(column) for column in coded])
 
     def _no_timestamp(self, column: Column) -> None:
         if isinstance(column, Numbers) and column.timestamp:
             raise self.not_lowered("reads dates and times; only DateParts has a compiled form for them")
-
-    def _take(self, value: int, indices: list[int]) -> int:
-        """Some columns of a value; the value itself where that is all of them, in order."""
-        if self._whole(value, indices):
-            return value
-        made = self._steps[value]
-        if made.op == "numeric":
-            columns = [made.params["columns"][index] for index in indices]
-            return self.step("numeric", columns=columns)
-        return self.step("take", value, columns=indices)
-
-    def _whole(self, value: int, indices: list[int]) -> bool:
-        return indices == list(range(self._widths.get(value, 0)))
 
     def numbers(
         self,
@@ -173,7 +130,7 @@ class Builder:
             column of ``like``. Arithmetic can overflow, so only a look-up or a clip
             may say ``infinite=False``.
         """
-        self._widths[value] = width
+        self.widths[value] = width
         made = []
         for index in range(width):
             source = like[index] if like is not None else None
@@ -293,7 +250,7 @@ class Builder:
         for value, group in doubtful.items():
             everyone = [c for c in columns if isinstance(c, Numbers) and c.value == value]
             # looking at a whole value is cheaper than picking the doubtful columns out of it
-            whole = self._whole(value, [column.index for column in everyone])
+            whole = self.is_whole(value, [column.index for column in everyone])
             self._check_numbers(everyone if whole else group, settings)
         return tuple(checked)
 
@@ -353,7 +310,8 @@ class Builder:
         if column.value is not None:
             return
         feature = self.schema.coded[column.index]
-        strange = [text for text in texts if text not in column.domain]
+        known = set(column.domain)
+        strange = [text for text in texts if text not in known]
         if len(strange) > MOST_KNOWN or (strange and feature.kind != "category"):
             raise self.not_lowered("knows texts that are not levels of its training data")
         self.unknown.setdefault(feature.name, {}).update(dict.fromkeys(strange))
@@ -362,7 +320,7 @@ class Builder:
         """Number of the value that holds the codes of columns that come from the same value."""
         indices = [column.index for column in columns]
         source = columns[0].value
-        return self.step("codes", columns=indices) if source is None else self._take(source, indices)
+        return self.step("codes", columns=indices) if source is None else self.take(source, indices)
 
     def tables(self, columns: Sequence[Coded], outputs: Sequence[NDArray[Any]]) -> int:
         """Look coded columns up in tables.
@@ -385,7 +343,7 @@ class Builder:
         for begin, output in zip(offsets, outputs, strict=True):
             table[begin : begin + len(output), : output.shape[1]] = output
         value = self.step("tables", self.codes(columns), table=table, offsets=offsets, widths=widths)
-        self._widths[value] = sum(widths)
+        self.widths[value] = sum(widths)
         return value
 
     def one_hot(self, columns: Sequence[Coded], hot: Sequence[NDArray[np.int64]], width: int) -> int:
@@ -408,7 +366,7 @@ class Builder:
         value = self.step(
             "one_hot", self.codes(columns), hot=np.concatenate(hot), offsets=offsets, width=width
         )
-        self._widths[value] = width
+        self.widths[value] = width
         return value
 
     def code_numbers(self, columns: Sequence[Numbers], known: Sequence[NDArray[np.float64]]) -> list[Coded]:
@@ -430,21 +388,11 @@ class Builder:
             known=np.concatenate([np.asarray(numbers, dtype=np.float64) for numbers in known]),
             sizes=[len(numbers) for numbers in known],
         )
-        self._widths[value] = len(columns)
+        self.widths[value] = len(columns)
         return [
             Coded(value, index, (_another(numbers), np.nan, *map(float, numbers)), column.origin)
             for index, (column, numbers) in enumerate(zip(columns, known, strict=True))
         ]
-
-
-def _identity(
-    op: str, inputs: tuple[int, ...], params: dict[str, Any], arrays: dict[str, NDArray[Any]]
-) -> Any:
-    held = tuple(
-        (key, array.dtype.str, array.shape, hashlib.sha256(array.tobytes()).digest())
-        for key, array in sorted(arrays.items())
-    )
-    return op, inputs, json.dumps(params, sort_keys=True), held
 
 
 def _picked(settings: dict[str, Any], places: list[int]) -> dict[str, Any]:

@@ -25,15 +25,14 @@ def one_hot_encoder(builder: Builder, fitted: Any, columns: Sequence[Column]) ->
     # ten thousand levels make a sparse table of ten thousand entries, a dense one of 800 MB
     plain.sparse_output = True
     plain._sklearn_output_config = {"transform": "default"}
-    ones = _tabulate(builder, fitted, coded, plain.transform).tocoo()
+    ones = _tabulate(builder, fitted, coded, plain.transform).tocsc()
     counts = list(fitted._n_features_outs)
-    ends = np.cumsum(counts)
-    features = np.searchsorted(ends, ones.col, side="right")
     positions = []
-    for number, column in enumerate(coded):
+    for column, end, count in zip(coded, np.cumsum(counts), counts, strict=True):
         hot = np.full(len(column.domain), -1, dtype=np.int64)
-        mine = (features == number) & (ones.row < len(hot)) & (ones.data != 0)
-        hot[ones.row[mine]] = ones.col[mine] - (ends[number] - counts[number])
+        mine = ones[: len(hot), end - count : end].tocoo()
+        lit = mine.data != 0
+        hot[mine.row[lit]] = mine.col[lit]
         positions.append(hot)
     return hot_columns(builder, coded, positions, counts)
 
