@@ -27,12 +27,8 @@ def server() -> Iterator[str]:
         if _answers(url):
             yield url
             return
-    programs = _programs()
-    if programs is None:
-        missing = f"no PostgreSQL: set {VARIABLE}, or install its server (initdb and pg_ctl)"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    with _started(programs) as url:
-        yield url
+    with own_server() as owned:
+        yield owned.url
 
 
 def _answers(url: str) -> bool:
@@ -51,25 +47,47 @@ def _programs() -> Path | None:
     return next((folder for folder in folders if (folder / "pg_ctl").exists()), None)
 
 
+class OwnPostgres:
+    """A server in a folder, which may be stopped and started again; what it holds stays."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        port, self._data, self._programs = _free_port(), folder / "data", programs
+        # it refuses to be run by root
+        self._run = {"check": True, "user": _user(), "stdout": subprocess.DEVNULL, "cwd": folder}
+        self.url = f"postgresql://tests@127.0.0.1:{port}/postgres"
+        listen = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+        self._options = ["-l", folder / "log", "-w", "-o", f"{listen} -c fsync=off"]
+        made = [programs / "initdb", "-D", self._data, "-A", "trust", "-U", "tests", "-E", "UTF8"]
+        subprocess.run(made, **self._run)
+
+    def start(self) -> None:
+        subprocess.run([self._programs / "pg_ctl", "-D", self._data, *self._options, "start"], **self._run)
+
+    def stop(self) -> None:
+        """End it at once, with whatever is under way."""
+        stop = [self._programs / "pg_ctl", "-D", self._data, "-m", "immediate", "stop"]
+        subprocess.run(stop, **{**self._run, "check": False})
+
+
 @contextmanager
-def _started(programs: Path) -> Iterator[str]:
-    """A server of its own in a new folder; it refuses to be run by root."""
+def own_server() -> Iterator[OwnPostgres]:
+    """A running server of our own."""
+    programs = _programs()
+    if programs is None:
+        missing = f"no PostgreSQL: set {VARIABLE}, or install its server (initdb and pg_ctl)"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
     folder = Path(tempfile.mkdtemp(prefix="scorekit-postgres-"))
     user = _user()
     if user is not None:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    data, port = folder / "data", _free_port()
-    run = {"check": True, "user": user, "stdout": subprocess.DEVNULL, "cwd": folder}
     try:
-        subprocess.run([programs / "initdb", "-D", data, "-A", "trust", "-U", "tests", "-E", "UTF8"], **run)
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-        log = folder / "log"
-        subprocess.run([programs / "pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start"], **run)
-        yield f"postgresql://tests@127.0.0.1:{port}/postgres"
+        owned = OwnPostgres(programs, folder)
+        owned.start()
+        try:
+            yield owned
+        finally:
+            owned.stop()
     finally:
-        subprocess.run(
-            [programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **{**run, "check": False}
-        )
         shutil.rmtree(folder, ignore_errors=True)
 
 
