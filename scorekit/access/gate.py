@@ -51,6 +51,17 @@ class Access(Protocol):
             If who should know does not answer.
         """
 
+    def holder(self, key_id: str) -> Caller:
+        """Whose a key is that was shown before, by its id; may ask the database.
+
+        Raises
+        ------
+        NotAuthenticated
+            If it has expired or was revoked since.
+        Unreachable
+            If the database does not answer.
+        """
+
     def close(self) -> None:
         """Let go of the database."""
 
@@ -63,6 +74,10 @@ class Anonymous:
         return ANYONE
 
     def identify(self, authorization: str | None, api_key: str | None = None) -> Caller:  # noqa: ARG002 - as Access has it
+        """Anyone."""
+        return ANYONE
+
+    def holder(self, key_id: str) -> Caller:  # noqa: ARG002 - as Access has it
         """Anyone."""
         return ANYONE
 
@@ -100,6 +115,12 @@ class Bearers:
         """As ``Access`` has it."""
         shown = _shown(authorization, api_key)
         return self._verifier(shown).identify(shown)
+
+    def holder(self, key_id: str) -> Caller:
+        """As ``Access`` has it."""
+        if self._ring is None:
+            raise not_good("no API keys are taken")
+        return self._ring.holder(key_id)
 
     def close(self) -> None:
         """Let go of the database."""

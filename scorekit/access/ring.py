@@ -43,6 +43,10 @@ class _Entry:
     caller: Caller
     expires: datetime | None
 
+    @property
+    def expired(self) -> bool:
+        return self.expires is not None and self.expires <= now()
+
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
@@ -117,6 +121,22 @@ class KeyRing:
             raise _refused()
         return caller
 
+    def holder(self, key_id: str) -> Caller:
+        """Whose a key is, by its id alone: for who has shown the key before.
+
+        Raises
+        ------
+        NotAuthenticated
+            If it has expired or was revoked.
+        Unreachable
+            If the database does not say.
+        """
+        entry = self._renewed(FRESH).entries.get(key_id) or self._renewed(AGAIN).entries.get(key_id)
+        if entry is None or entry.expired:
+            raise _refused()
+        self._used.add(key_id)
+        return entry.caller
+
     def close(self) -> None:
         """Note what was used, and let go of the database."""
         self._closed.set()
@@ -131,7 +151,7 @@ class KeyRing:
             return None
         entry = snapshot.entries.get(key_id, self._stranger)
         good = hmac.compare_digest(entry.digest, digest_of(key, self._pepper))
-        if not good or (entry.expires is not None and entry.expires <= now()):
+        if not good or entry.expired:
             return None
         self._used.add(key_id)
         return entry.caller

@@ -182,6 +182,35 @@ def test_a_key_that_was_just_made_is_good(ring: KeyRing, key: str) -> None:
     wait_for(lambda: refused(ring, made) is None)
 
 
+# Who has shown a key before ------------------------------------------------------------
+
+
+def test_a_key_that_was_shown_is_known_by_its_id_as_long_as_it_lives(
+    ring: KeyRing, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ring_module, "FRESH", 0.5)
+    caller = ring.identify(key)
+    key_id = str(keys.id_of(key))
+    assert ring.holder(key_id) == caller
+    keys.revoke(key, "Ada")
+    time.sleep(0.5)
+    with pytest.raises(NotAuthenticated):
+        ring.holder(key_id)
+
+
+def test_an_id_of_no_key_or_of_one_that_has_expired_is_nobodys(
+    ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scorekit.state import moments
+
+    key_id = str(keys.id_of(keys.create("desk", ["score"], timedelta(hours=1), "Ada").key))
+    assert ring.holder(key_id).name == "desk"
+    monkeypatch.setattr(ring_module, "now", lambda: moments.now() + timedelta(minutes=61))
+    for other in (key_id, "aaaaaaaaaaaa", ""):
+        with pytest.raises(NotAuthenticated):
+            ring.holder(other)
+
+
 # What it costs the database ----------------------------------------------------------
 
 
