@@ -7,7 +7,9 @@ folder of these files has to be known before the library is imported (``share_by
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 from scorekit.gate import Decision
@@ -106,6 +108,20 @@ class Metrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types there
         return generate_latest(registry), CONTENT_TYPE_LATEST
+
+    def counted(self) -> Iterator[tuple[str, Mapping[str, str], float]]:
+        """Requests and rows by the names of their samples and their labels, by all workers."""
+        for family in self._counters():
+            yield from ((sample.name, sample.labels, sample.value) for sample in family.samples)
+
+    def _counters(self) -> Iterable[Any]:
+        if not self._shared:
+            return [*self.requests.collect(), *self.rows.collect()]
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        # the files of histograms, which are larger, are left unread
+        files = [str(path) for path in Path(os.environ[FOLDER]).glob("counter_*.db")]
+        return MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call,no-any-return]
 
 
 class Meters:
