@@ -7,8 +7,6 @@ One payload for one record and for many::
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import Counter
 from typing import Annotated, Any
 
@@ -16,24 +14,20 @@ import msgspec
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from scorekit.errors import Refused, RowsRejected
+from scorekit.errors import Refused
 from scorekit.scoring import ScoredBatch
-from scorekit.server import large, problems
+from scorekit.server import problems
 from scorekit.server.answers import Shape, as_it_is, failures, record_answers, shaping
 from scorekit.server.bodies import media_type, read_body, require_json
 from scorekit.server.documents import PAYLOAD, SCORES, body_of
 from scorekit.server.files import MEDIA_TYPES, answer_file
-from scorekit.server.large import LargeAnswer, terms_of
 from scorekit.server.payloads import Payload, read_payload
-from scorekit.server.requests import passing
+from scorekit.server.scored import LARGE, refuse_all, score_aside, score_here
 from scorekit.server.security import require
 from scorekit.server.served import Served
 from scorekit.server.service import Service, service_of
 
 router = APIRouter(prefix="/v1/score", tags=["score"], dependencies=[require("score")])
-
-LARGE = 1 << 20
-"""Bytes of a body from which it is read in a process of its own."""
 
 _PROBLEMS = problems.responses(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504)
 _OK: dict[int | str, dict[str, Any]] = {200: {"description": "Scores", **SCORES}}
@@ -60,7 +54,7 @@ async def score_one(
     payload = read_payload(body, limits.rows)
     if len(payload.rows) != 1:
         raise Refused("features should be a list with one record here", code="one_record")
-    served, answered = await _scored(request, service, payload)
+    served, answered = await score_here(request, service, payload)
     for failure in failures(answered, payload.wrong):
         raise failure
     return _answer(served, payload, answered, shape)
@@ -92,29 +86,10 @@ async def score_batch(
     if len(body) >= LARGE:
         return await _answer_large(request, service, body, shape)
     payload = read_payload(body, limits.rows)
-    served, answered = await _scored(request, service, payload)
+    served, answered = await score_here(request, service, payload)
     if len(answered.rejected) == len(answered):
-        _refuse_all(Counter(failure.code for failure in failures(answered, payload.wrong)))
+        refuse_all(Counter(failure.code for failure in failures(answered, payload.wrong)))
     return _answer(served, payload, answered, shape)
-
-
-async def _scored(request: Request, service: Service, payload: Payload) -> tuple[Served, ScoredBatch]:
-    """Records, scored behind the switch and counted."""
-    read = time.monotonic()
-    served = await service.fleet.of(payload.model)
-    await served.check()
-    lane, begun = served.lane, time.monotonic()
-    answered = await lane.score(payload.rows, list(payload.wrong))
-    ended = time.monotonic()
-    served.counted()
-    await served.check()
-    meters = service.metrics.of(lane.ref.name, lane.ref.version)
-    meters.scored(answered, begun - read, ended - begun)
-    if len(answered.rejected):
-        for failure in failures(answered, payload.wrong):
-            meters.failed(failure.code)
-    passing(request).facts.update(model=str(lane.ref), rows=len(answered), rejected=len(answered.rejected))
-    return served, answered
 
 
 def _answer(served: Served, payload: Payload, answered: ScoredBatch, shape: Shape) -> Response:
@@ -142,34 +117,7 @@ def _sent(content: dict[str, Any]) -> Response:
 
 async def _answer_large(request: Request, service: Service, body: bytes, shape: Shape) -> Response:
     """The same by a process of its own."""
-    limits = service.settings.limits
-    try:
-        async with asyncio.timeout(limits.seconds), service.heavy.one() as heavy:
-            head = await heavy.do(large.open_payload, body, limits.rows)
-            served = await service.fleet.of(head.model)
-            await served.check()
-            terms = terms_of(service.settings, service.store.uri, served.lane)
-            made: LargeAnswer = await heavy.do(large.score_payload, terms)
-    except TimeoutError:
-        raise Refused("the request could not be answered in time", code="timeout") from None
-    lane = served.lane
-    lane.count(made.found, made.rows, made.poor)
-    served.counted()
-    lane.check()
-    await served.check()
-    rejected = sum(made.rejected.values())
-    meters = service.metrics.of(lane.ref.name, lane.ref.version)
-    meters.counted(made.rows, len(made.poor) - rejected, rejected, 0.0, made.seconds)
-    for code, count in made.rejected.items():
-        meters.failed(code, count)
-    passing(request).facts.update(model=str(lane.ref), rows=made.rows, rejected=rejected)
-    if rejected == made.rows:
-        _refuse_all(Counter(made.rejected))
+    served, head, made = await score_aside(request, service, body)
     # what nobody changes is not read again
     scores = msgspec.Raw(made.scores) if shape is as_it_is else msgspec.json.decode(made.scores)
     return _sent(shape(_content(served, head.include, scores)))
-
-
-def _refuse_all(codes: Counter[str]) -> None:
-    code, count = codes.most_common(1)[0]
-    raise RowsRejected(f"no record has a score; {count:,} times: {code}", code="all_rejected")

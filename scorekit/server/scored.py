@@ -1,0 +1,96 @@
+"""Records, scored and counted: the one way of every request for scores, whatever protocol it came by.
+
+The switch is looked at before and after, rows are counted in the window of their version, in the
+metrics and in the log, and a request is refused where none of its records has a score.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+from starlette.requests import Request
+
+from scorekit.errors import Refused, RowsRejected
+from scorekit.scoring import ScoredBatch
+from scorekit.server import large
+from scorekit.server.answers import failures
+from scorekit.server.large import Head, LargeAnswer, terms_of
+from scorekit.server.payloads import Payload
+from scorekit.server.requests import passing
+from scorekit.server.served import Served
+from scorekit.server.service import Service
+
+LARGE = 1 << 20
+"""Bytes of a body from which it is read in a process of its own."""
+
+
+async def score_here(request: Request, service: Service, payload: Payload) -> tuple[Served, ScoredBatch]:
+    """Records, scored behind the switch and counted.
+
+    Raises
+    ------
+    ScorekitError
+        If there is no such model, or its answers are withheld.
+    """
+    read = time.monotonic()
+    served = await service.fleet.of(payload.model)
+    await served.check()
+    lane, begun = served.lane, time.monotonic()
+    answered = await lane.score(payload.rows, list(payload.wrong))
+    ended = time.monotonic()
+    served.counted()
+    await served.check()
+    meters = service.metrics.of(lane.ref.name, lane.ref.version)
+    meters.scored(answered, begun - read, ended - begun)
+    if len(answered.rejected):
+        for failure in failures(answered, payload.wrong):
+            meters.failed(failure.code)
+    passing(request).facts.update(model=str(lane.ref), rows=len(answered), rejected=len(answered.rejected))
+    return served, answered
+
+
+async def score_aside(request: Request, service: Service, body: bytes) -> tuple[Served, Head, LargeAnswer]:
+    """The same of a large body, which a process of its own reads and scores.
+
+    Raises
+    ------
+    ScorekitError
+        Also if it could not be done in time, or no record has a score.
+    """
+    limits = service.settings.limits
+    try:
+        async with asyncio.timeout(limits.seconds), service.heavy.one() as heavy:
+            head = await heavy.do(large.open_payload, body, limits.rows)
+            served = await service.fleet.of(head.model)
+            await served.check()
+            terms = terms_of(service.settings, service.store.uri, served.lane)
+            made: LargeAnswer = await heavy.do(large.score_payload, terms)
+    except TimeoutError:
+        raise Refused("the request could not be answered in time", code="timeout") from None
+    lane = served.lane
+    lane.count(made.found, made.rows, made.poor)
+    served.counted()
+    lane.check()
+    await served.check()
+    rejected = sum(made.rejected.values())
+    meters = service.metrics.of(lane.ref.name, lane.ref.version)
+    meters.counted(made.rows, len(made.poor) - rejected, rejected, 0.0, made.seconds)
+    for code, count in made.rejected.items():
+        meters.failed(code, count)
+    passing(request).facts.update(model=str(lane.ref), rows=made.rows, rejected=rejected)
+    if rejected == made.rows:
+        refuse_all(Counter(made.rejected))
+    return served, head, made
+
+
+def refuse_all(codes: Counter[str]) -> None:
+    """Refuse a request of which no record has a score.
+
+    Raises
+    ------
+    RowsRejected
+    """
+    code, count = codes.most_common(1)[0]
+    raise RowsRejected(f"no record has a score; {count:,} times: {code}", code="all_rejected")
