@@ -19,7 +19,7 @@ from scorekit.server import problems
 from scorekit.server.answers import installed_shaping, shaping
 from scorekit.server.hosts import Hosts
 from scorekit.server.logs import Log, listen
-from scorekit.server.requests import Requests, passing
+from scorekit.server.requests import QUIET, Requests, passing
 from scorekit.server.routes import health, metrics, models, quality, score, switch
 from scorekit.server.service import Service
 from scorekit.server.settings import ServeSettings
@@ -51,6 +51,7 @@ def make_app(settings: ServeSettings) -> ASGIApp:
         version=__version__,
         description="Scores by proved versions of models, and says how far they can be trusted.",
         lifespan=_lifespan,
+        telemetry=service.traces.telemetry(QUIET),
         # nothing is loaded from elsewhere
         docs_url=None,
         redoc_url=None,
@@ -64,7 +65,12 @@ def make_app(settings: ServeSettings) -> ASGIApp:
     app.add_exception_handler(ScorekitError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _no_route)
-    return Requests(Hosts(app, settings), settings.limits, service.metrics, log)
+    # the last one comes first; outside of them FastAPI makes the span of a request
+    app.add_middleware(Hosts, settings=settings)
+    app.add_middleware(
+        Requests, limits=settings.limits, metrics=service.metrics, log=log, traces=service.traces
+    )
+    return app
 
 
 @asynccontextmanager

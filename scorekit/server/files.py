@@ -120,6 +120,7 @@ def _counted(request: Request, service: Service, result: BatchResult) -> None:
     meters = service.metrics.of(name, int(version))
     fallback = sum(output.summary.fallback for output in result.outputs)
     meters.counted(result.rows, fallback, result.rejected, 0.0, result.seconds)
+    service.traces.scored(0.0, result.seconds, model=result.model, rows=result.rows)
     passing(request).facts.update(model=result.model, rows=result.rows, rejected=result.rejected)
 
 

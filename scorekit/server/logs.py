@@ -30,9 +30,13 @@ EVENTS: dict[str, str] = {
     "follow": "an alias could not be followed; the version before goes on",
     "window": "a window was judged: its rows, its state and its outcome",
     "alert": "an alert could not be sent",
+    "traces": "traces could not be sent",
     "server": "what the HTTP server itself says",
 }
 """Every event there is; log tools may define their alerts on these names."""
+
+LIBRARIES = {"uvicorn": "server", "opentelemetry": "traces"}
+"""Libraries that log by themselves, and the event that it becomes."""
 
 
 class Log:
@@ -67,29 +71,32 @@ class Log:
         self.event(name, text, level="error", **fields)
 
 
-class ServerLog(logging.Handler):
-    """Takes what the HTTP server logs to the same place, in the same form.
+class LibraryLog(logging.Handler):
+    """Takes what a library logs to the same place, in the same form.
 
     Parameters
     ----------
     log : Log
+    event : str
     """
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, event: str) -> None:
         super().__init__(logging.WARNING)
         self._log = log
+        self._event = event
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record; of an exception, no more than its kind."""
         kind = record.exc_info[0] if record.exc_info else None
         text = record.getMessage() if kind is None else f"an exception passed: {kind.__name__}"
         level: Level = "error" if record.levelno >= logging.ERROR else "warning"
-        self._log.event("server", text, level=level)
+        self._log.event(self._event, text, level=level)
 
 
 def listen(log: Log) -> None:
-    """Have the HTTP server's own log written to ours, and nowhere else."""
-    logger = logging.getLogger("uvicorn")
-    logger.handlers = [ServerLog(log)]
-    logger.propagate = False
-    logger.setLevel(logging.WARNING)
+    """Have the logs of libraries written to ours, and nowhere else."""
+    for name, event in LIBRARIES.items():
+        logger = logging.getLogger(name)
+        logger.handlers = [LibraryLog(log, event)]
+        logger.propagate = False
+        logger.setLevel(logging.WARNING)

@@ -18,6 +18,7 @@ from scorekit.server.logs import Log
 from scorekit.server.metrics import Metrics
 from scorekit.server.problems import answer, status_of
 from scorekit.server.settings import Limits
+from scorekit.server.traces import Traces
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -44,7 +45,7 @@ class Passing:
     began : float
         By the monotonic clock.
     traceparent : str
-        Of W3C's trace context; empty where the caller sent none.
+        Of W3C's trace context: of the request's own span, or else what the caller sent.
     facts : dict
         What else the log should say of it.
     """
@@ -74,13 +75,15 @@ class Requests:
     limits : Limits
     metrics : Metrics
     log : Log
+    traces : Traces
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics, log: Log) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics, log: Log, traces: Traces) -> None:
         self._app = app
         self._limits = limits
         self._metrics = metrics
         self._log = log
+        self._traces = traces
         self._count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +91,7 @@ class Requests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        under_way = _begun(scope)
+        under_way = _begun(scope, self._traces.traceparent())
         scope["scorekit"] = under_way
         answering = _Answering(send, under_way.id)
         self._count += 1
@@ -161,12 +164,12 @@ class _Answering:
         await self._send(message)
 
 
-def _begun(scope: Scope) -> Passing:
+def _begun(scope: Scope, traceparent: str) -> Passing:
     headers: Mapping[bytes, bytes] = dict(scope["headers"])
     given = headers.get(b"x-request-id", b"").decode("latin-1")
     trace = headers.get(b"traceparent", b"").decode("latin-1")
     return Passing(
         given if _ID.fullmatch(given) else uuid.uuid4().hex,
         time.monotonic(),
-        trace if _TRACEPARENT.fullmatch(trace) else "",
+        traceparent or (trace if _TRACEPARENT.fullmatch(trace) else ""),
     )

@@ -44,6 +44,7 @@ async def score_here(request: Request, service: Service, payload: Payload) -> tu
     await served.check()
     meters = service.metrics.of(lane.ref.name, lane.ref.version)
     meters.scored(answered, begun - read, ended - begun)
+    service.traces.scored(begun - read, ended - begun, model=str(lane.ref), rows=len(answered))
     if len(answered.rejected):
         for failure in failures(answered, payload.wrong):
             meters.failed(failure.code)
@@ -77,6 +78,7 @@ async def score_aside(request: Request, service: Service, body: bytes) -> tuple[
     rejected = sum(made.rejected.values())
     meters = service.metrics.of(lane.ref.name, lane.ref.version)
     meters.counted(made.rows, len(made.poor) - rejected, rejected, 0.0, made.seconds)
+    service.traces.scored(0.0, made.seconds, model=str(lane.ref), rows=made.rows)
     for code, count in made.rejected.items():
         meters.failed(code, count)
     passing(request).facts.update(model=str(lane.ref), rows=made.rows, rejected=rejected)

@@ -18,6 +18,7 @@ from scorekit.server.metrics import Metrics
 from scorekit.server.rates import Rates
 from scorekit.server.served import Means
 from scorekit.server.settings import ServeSettings
+from scorekit.server.traces import open_traces
 from scorekit.state.ledger import Ledger
 from scorekit.store.versions import Store
 
@@ -35,6 +36,7 @@ class Service:
     settings : ServeSettings
     log : Log
     metrics : Metrics
+    traces : Traces
     store : Store
     ledger : Ledger
     fleet : Fleet
@@ -54,6 +56,7 @@ class Service:
         self.settings = settings
         self.log = log
         self.metrics = Metrics()
+        self.traces = open_traces(log)
         self.store = Store.open(settings.store)
         self.heavy = Heavy()
         self.rates = Rates(settings.limits.rate)
@@ -101,6 +104,7 @@ class Service:
         self._aside.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self.access.close)
         await asyncio.to_thread(self.ledger.close)
+        await asyncio.to_thread(self.traces.close)
         self.log.event("stopped")
 
 
