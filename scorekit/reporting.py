@@ -68,10 +68,17 @@ def make_report(
         raise NothingToDo(
             f"no window of {history.model} was judged yet", hint=f"scorekit score ROWS -m {history.model}"
         )
-    return history.model, report_html(_data(history, store, policy or Policy()))
+    return history.model, report_html(report_data(history, store=store, policy=policy or Policy()))
 
 
-def _data(history: History, store: str | None, policy: Policy) -> ReportData:
+def report_data(history: History, *, store: str | None = None, policy: Policy) -> ReportData:
+    """What the report shows of a history that has windows.
+
+    Raises
+    ------
+    ModelError
+        If the version that scored last is gone, or does not hold.
+    """
     newest = history.windows[-1]
     opened = Store.open(store)
     ref = opened.resolve(f"{history.model}:{newest.version}")

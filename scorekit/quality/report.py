@@ -59,7 +59,7 @@ def report_html(data: ReportData) -> str:
     str
         To be written as UTF-8; the same data give the same bytes.
     """
-    features = sorted(data.verdict.features, key=_badness)
+    features = worst_first(data.verdict.features)
     title = f"{text(data.model)}:{data.version} – {WORDS[data.verdict.state]} – quality report"
     parts = (
         _findings(data.verdict),
@@ -76,8 +76,12 @@ def report_html(data: ReportData) -> str:
     )
 
 
+def worst_first(columns: Sequence[ColumnStability]) -> list[ColumnStability]:
+    """Columns in the order in which somebody should look at them."""
+    return sorted(columns, key=_badness)
+
+
 def _badness(column: ColumnStability) -> tuple[int, float]:
-    """Orders columns from the worst."""
     return -rank(column.state), -(column.index.psi_adjusted if column.index else -1.0)
 
 
@@ -86,17 +90,21 @@ def _badness(column: ColumnStability) -> tuple[int, float]:
 
 def _header(data: ReportData) -> str:
     verdict, judged = data.verdict, f"{text(data.judged)}: " if data.judged else ""
-    said = (
-        f"{WORDS[verdict.state].capitalize()}: the window failed" if verdict.failed else _SAID[verdict.state]
-    )
     return (
         f"<header><h1>Quality of {text(data.model)}:{data.version}</h1>"
         f'<p class="meta"><span>version digest <code>{text(data.digest[:16])}</code></span>'
         f"<span>made {text(moment(data.made))}</span></p>"
         f'<section class="banner {verdict.state}" aria-label="Verdict">{mark(verdict.state)}<div>'
-        f'<p class="what">{said}</p>'
+        f'<p class="what">{headline(verdict)}</p>'
         f"<p>{judged}{count(verdict.window.rows)} rows, held against {text(data.baseline)}. "
         f"{text(data.consequence)}</p>{_reasons(verdict)}</div></section>{_tiles(data)}</header>"
+    )
+
+
+def headline(verdict: Verdict) -> str:
+    """A verdict in a sentence."""
+    return (
+        f"{WORDS[verdict.state].capitalize()}: the window failed" if verdict.failed else _SAID[verdict.state]
     )
 
 
@@ -160,7 +168,7 @@ def _scores(data: ReportData) -> str:
             index_name="PSI",
             always_open=number == 0,
         )
-        for number, column in enumerate(sorted(data.verdict.scores, key=_badness))
+        for number, column in enumerate(worst_first(data.verdict.scores))
     ]
     return section("Score", "".join(parts), card=False) if parts else ""
 

@@ -23,8 +23,13 @@ NOTHING = "–"
 
 def text(value: object) -> str:
     """Any text, safe within HTML: escaped, and without what no page may hold."""
-    shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in str(value))
-    return html.escape(shown.encode(errors="replace").decode())
+    return html.escape(printable(str(value)))
+
+
+def printable(value: str) -> str:
+    """A text without what no page may hold: signs that turn or hide others, and halves of some."""
+    shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in value)
+    return shown.encode(errors="replace").decode()
 
 
 def shortened(value: str, signs: int) -> str:

@@ -57,10 +57,13 @@ def timeline_section(data: ReportData) -> str:
     """Windows, how many rows the model did not answer, and the kill switch."""
     if not data.windows and not data.switch_events:
         return ""
-    return section("Windows, fallback and switch", f"{_pictures(data)}{_windows(data)}{_audit(data)}")
+    return section(
+        "Windows, fallback and switch", f"{window_pictures(data)}{windows_table(data)}{switch_table(data)}"
+    )
 
 
-def _pictures(data: ReportData) -> str:
+def window_pictures(data: ReportData) -> str:
+    """Rows that the model did not answer, and the kill switch, over windows; nothing where there is one."""
     if len(data.windows) <= 1:
         return ""
     times = moments([window.at for window in data.windows])
@@ -102,8 +105,9 @@ WINDOWS_HEAD = (
 )  # fmt: skip
 
 
-def _windows(data: ReportData) -> str:
-    shown = data.windows[::-1][:MOST_WINDOWS]
+def windows_table(data: ReportData, most: int = MOST_WINDOWS) -> str:
+    """The newest windows."""
+    shown = data.windows[::-1][:most]
     if not shown:
         return ""
     left = len(data.windows) - len(shown)
@@ -128,7 +132,8 @@ def _in_state(window: WindowPoint, state: State) -> int:
     return sum(point.state == state for point in window.features.values())
 
 
-def _audit(data: ReportData) -> str:
+def switch_table(data: ReportData) -> str:
+    """Every change of the kill switch."""
     if not data.switch_events:
         return ""
     return table(
