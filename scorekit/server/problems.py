@@ -14,6 +14,7 @@ import msgspec
 from starlette.responses import Response
 
 from scorekit.errors import CODES, DataError, Refused, ScorekitError
+from scorekit.server.logs import Log
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST = 500
@@ -78,13 +79,25 @@ def _detail(error: ScorekitError, status: int) -> str:
 
 def answer(error: ScorekitError, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
     """The response to an error."""
-    sent = dict(headers or {})
-    if isinstance(error, Refused) and error.retry_after is not None:
-        sent["Retry-After"] = str(error.retry_after)
-    elif status_of(error) == HTTPStatus.SERVICE_UNAVAILABLE:
-        sent["Retry-After"] = "5"
     body = msgspec.json.encode(problem(error, request_id))
-    return Response(body, status_of(error), sent, MEDIA_TYPE)
+    return Response(body, status_of(error), {**(headers or {}), **headers_of(error)}, MEDIA_TYPE)
+
+
+def headers_of(error: ScorekitError) -> dict[str, str]:
+    """When it may be asked again, where that makes sense."""
+    if isinstance(error, Refused) and error.retry_after is not None:
+        return {"Retry-After": str(error.retry_after)}
+    return {"Retry-After": "5"} if status_of(error) == HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
+def tell(log: Log, error: ScorekitError, request_id: str) -> None:
+    """Write into the log that a request was refused, or that it failed."""
+    status = status_of(error)
+    fields = {"request_id": request_id, "code": error.code, "status": status}
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Refused):
+        log.fail("failed", said(error), **fields)
+    else:
+        log.event("refused", said(error), **fields)
 
 
 SCHEMA: dict[str, Any] = {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from scorekit.access.gate import Means
@@ -94,6 +96,8 @@ class ServeSettings:
         Load a pickle made by another scikit-learn minor version.
     quiet : bool
         Whether only what somebody should look at is logged.
+    secret : bytes
+        Shared by the workers of one service: what its page is signed with where there are no keys.
     """
 
     models: tuple[str, ...] = ()
@@ -112,6 +116,7 @@ class ServeSettings:
     limits: Limits = field(default_factory=Limits)
     allow_mismatch: bool = False
     quiet: bool = False
+    secret: bytes = field(default_factory=partial(secrets.token_bytes, 32), repr=False)
 
     @property
     def local(self) -> bool:
