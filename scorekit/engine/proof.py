@@ -31,6 +31,11 @@ matrix lies in memory.
 """
 
 _CHUNK_CELLS = 2_000_000
+"""Cells of a chunk where there are few columns or few rows."""
+
+_MOST_CELLS = 10_000_000
+"""The same where training had as many at once: an encoder looks at all its levels for each chunk anew,
+and thousands of columns of thousands of levels take it longer than the rows."""
 _SINGLE_ROWS = 200
 """Rejected rows of a chunk shown to scikit-learn one by one; more of a kind prove nothing new."""
 
@@ -100,7 +105,7 @@ def prove(
     floor = _floor(reference, columns, probability=probability, stepped="interpolate" in ops)
     rows = rejected = 0
     largest = 0.0
-    size = max(1, min(65_536, _CHUNK_CELLS // max(1, len(schema))))
+    size = _chunk_rows(len(columns), len(schema))
     singles = min(_SINGLE_ROWS, max(1, size // _SINGLE_SHARE))
     for chunk in _chunks(columns, schema, size, compiled.known):
         ours = compiled.score(chunk).values
@@ -119,6 +124,12 @@ def prove(
     if largest > allowed:
         return Proof(rows, rejected, largest, f"scores differ by up to {largest:.1e} (allowed {allowed:.0e})")
     return Proof(rows, rejected, largest)
+
+
+def _chunk_rows(rows: int, width: int) -> int:
+    """Rows to score at once of a table of so many rows and columns."""
+    cells = min(_MOST_CELLS, max(_CHUNK_CELLS, rows * width))
+    return max(1, min(65_536, cells // max(1, width)))
 
 
 def _floor(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -16,6 +17,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from scorekit.engine import proof
 from scorekit.engine.columns import Columns
 from scorekit.engine.compile import compile_estimator
 from scorekit.engine.compiled import CompiledEngine
@@ -38,9 +40,16 @@ class Case:
         self.program = compile_estimator(estimator, self.schema, method=method, outputs=[output])
         self.reference = ReferenceEngine(estimator, self.schema, method=method, outputs=[output])
 
-    def prove(self, program: Program | None = None) -> Proof:
+    def prove(self, program: Program | None = None, advance: Callable[[int], object] = int) -> Proof:
         compiled = CompiledEngine(program or self.program, self.schema)
-        return prove(compiled, self.reference, self.columns, self.schema, probability=self.probability)
+        return prove(
+            compiled,
+            self.reference,
+            self.columns,
+            self.schema,
+            probability=self.probability,
+            advance=advance,
+        )
 
     def with_array(self, name: str, array: np.ndarray) -> Program:
         return replace(self.program, arrays={**self.program.arrays, name: array})
@@ -93,6 +102,19 @@ def test_no_number_of_a_compiled_model_can_be_a_little_wrong(name: str) -> None:
             assert not case.prove(case.with_array(array_name, wrong)).holds, (role, place)
             tried += 1
     assert tried >= 9
+
+
+def test_scikit_learn_is_asked_for_as_many_rows_at_once_as_it_was_fitted_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case, sizes = logistic(), list[int]()
+    monkeypatch.setattr(proof, "_CHUNK_CELLS", 10 * len(case.schema))
+    case.prove(advance=sizes.append)
+    assert sizes[0] == max(sizes) == len(case.columns)
+    monkeypatch.setattr(proof, "_MOST_CELLS", 20 * len(case.schema))
+    sizes.clear()
+    case.prove(advance=sizes.append)
+    assert sizes[0] == max(sizes) == 20
 
 
 def test_a_row_too_many_refused_or_one_too_few() -> None:

@@ -245,8 +245,7 @@ class Builder(Steps):
                 continue
             if self._doubts(column, settings):
                 doubtful.setdefault(column.value, []).append(column)
-            still_nan, still_infinite = column.nan and nan, column.infinite and infinite
-            checked.append(replace(column, nan=still_nan, infinite=still_infinite))
+            checked.append(_cleared(column, nan=nan, infinite=infinite))
         for value, group in doubtful.items():
             everyone = [c for c in columns if isinstance(c, Numbers) and c.value == value]
             # looking at a whole value is cheaper than picking the doubtful columns out of it
@@ -393,6 +392,13 @@ class Builder(Steps):
             Coded(value, index, (_another(numbers), np.nan, *map(float, numbers)), column.origin)
             for index, (column, numbers) in enumerate(zip(columns, known, strict=True))
         ]
+
+
+def _cleared(column: Numbers, *, nan: bool, infinite: bool) -> Numbers:
+    """A column without what is not let through; millions of them mostly stay as they are."""
+    if (nan or not column.nan) and (infinite or not column.infinite):
+        return column
+    return replace(column, nan=column.nan and nan, infinite=column.infinite and infinite)
 
 
 def _picked(settings: dict[str, Any], places: list[int]) -> dict[str, Any]:

@@ -155,12 +155,14 @@ def _tabulate(
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if _raises(transform, things):
+        try:
+            return transform(_frame(things))
+        except Exception:  # noqa: BLE001 - any error of an encoder means that it refuses a value
             for number, column in enumerate(columns):
                 bad = _raising(transform, things, harmless, number, 0, longest)
                 builder.refuse(column, bad)
                 things[number][bad] = harmless[number]
-        return transform(_frame(things))
+            return transform(_frame(things))
 
 
 def _filled(builder: Builder, column: Coded, categories: NDArray[Any], length: int) -> NDArray[Any]:
