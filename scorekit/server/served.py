@@ -83,6 +83,7 @@ class Served:
         self._retiring: set[asyncio.Task[None]] = set()
         self._soon: asyncio.Task[None] | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._following: Following[Lane] | None = None
         self._failures: set[str] = set()
         self.used = time.monotonic()
@@ -139,7 +140,10 @@ class Served:
             await self._guarded(self._turn())
 
     async def _turn(self) -> None:
-        await self.watch.look()
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._guarded(self.watch.look()))
+        # a database that hangs holds up nothing but the look at it
+        await asyncio.wait({self._looking}, timeout=TICK)
         self._means.switched(self.lane.ref.name, self.watch.closed)
         self._swap()
         self.counted()

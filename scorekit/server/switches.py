@@ -68,13 +68,21 @@ class SwitchWatch:
         Unreachable
             If it could not be read for too long: it counts as open.
         """
-        if not self.known:
-            await self._wait()
+        await self.read()
         refusal = self._gate.refused_by(self._state)
         if refusal is not None:
             raise refusal
 
-    async def _wait(self) -> None:
+    async def read(self) -> None:
+        """Wait until it was read so lately that it is believed.
+
+        Raises
+        ------
+        Unreachable
+            If it cannot be read for too long.
+        """
+        if self.known:
+            return
         try:
             async with asyncio.timeout(PATIENCE), self._looked:
                 await self._looked.wait_for(lambda: self.known)

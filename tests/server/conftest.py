@@ -79,7 +79,11 @@ def eventually(ask: Callable[[], T | None], said: Callable[[], str], patience: f
 
 @contextmanager
 def running(
-    folder: Path, *options: object, env: Mapping[str, str] | None = None, store: Path | None = None
+    folder: Path,
+    *options: object,
+    env: Mapping[str, str] | None = None,
+    store: Path | None = None,
+    before: Callable[[], None] | None = None,
 ) -> Iterator[Running]:
     """Start a service, and end it.
 
@@ -92,8 +96,11 @@ def running(
     env : mapping, optional
         What its environment has besides ours.
     store : Path, optional
+    before : callable, optional
+        Brings a fault on in its process before it starts, as ``tests.faults`` has them.
     """
-    service = _started(folder, [str(option) for option in options], {**(env or {}), **_store(store)})
+    given = [str(option) for option in options]
+    service = _started(folder, given, {**(env or {}), **_store(store)}, before)
     try:
         yield service
     finally:
@@ -105,7 +112,9 @@ def _store(store: Path | None) -> dict[str, str]:
     return {} if store is None else {"SCOREKIT_STORE": str(store)}
 
 
-def _started(folder: Path, options: list[str], env: Mapping[str, str]) -> Running:
+def _started(
+    folder: Path, options: list[str], env: Mapping[str, str], before: Callable[[], None] | None
+) -> Running:
     scheme = "https" if "--ssl-certfile" in options else "http"
     for _ in range(5):  # between our look and its start, somebody else may take the port
         port = free_port()
@@ -113,7 +122,12 @@ def _started(folder: Path, options: list[str], env: Mapping[str, str]) -> Runnin
         command = [sys.executable, "-m", "scorekit", "serve", "--port", str(port), *options]
         with log.open("wb") as written:
             process = subprocess.Popen(
-                command, stdout=subprocess.DEVNULL, stderr=written, cwd=folder, env={**os.environ, **env}
+                command,
+                stdout=subprocess.DEVNULL,
+                stderr=written,
+                cwd=folder,
+                env={**os.environ, **env},
+                preexec_fn=before,  # noqa: PLW1509 - it sets limits of the process, and no more
             )
         service = Running(f"{scheme}://127.0.0.1:{port}", port, process, log)
         if _answers(service):
@@ -158,9 +172,7 @@ def serve(tmp_path: Path, bank: Bank) -> Iterator[Callable[..., Running]]:
     """Starts services of the model ``bank``, which end with the test: ``serve(*options, env=…, store=…)``."""
     with ExitStack() as stack:
 
-        def start(
-            *options: object, env: Mapping[str, str] | None = None, store: Path | None = None
-        ) -> Running:
-            return stack.enter_context(running(tmp_path, *options, env=env, store=store or bank.store))
+        def start(*options: object, store: Path | None = None, **faults: Any) -> Running:
+            return stack.enter_context(running(tmp_path, *options, store=store or bank.store, **faults))
 
         yield start

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -65,8 +66,25 @@ class OwnPostgres:
 
     def stop(self) -> None:
         """End it at once, with whatever is under way."""
+        self.thaw()
         stop = [self._programs / "pg_ctl", "-D", self._data, "-m", "immediate", "stop"]
         subprocess.run(stop, **{**self._run, "check": False})
+
+    def freeze(self) -> None:
+        """Have it take connections and answer nothing; those that stand stay."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on where it was."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        file = self._data / "postmaster.pid"
+        if file.exists():
+            postmaster = file.read_text().split()[0]
+            backends = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+            for pid in (postmaster, *backends):
+                os.kill(int(pid), number)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -11,7 +10,6 @@ from scorekit import __version__
 from scorekit.errors import Refused, ScorekitError
 from scorekit.server import problems
 from scorekit.server.service import Service, service_of
-from scorekit.state.database import Cursor
 
 router = APIRouter(tags=["health"])
 
@@ -28,14 +26,12 @@ async def ready(service: Annotated[Service, Depends(service_of)]) -> dict[str, A
     if not service.ready:
         raise Refused("the models are not loaded yet", retry_after=1, code="not_ready")
     try:
-        await asyncio.to_thread(service.ledger.read, _ask)
+        # all of them read one database; asking it for every probe would pile up while it hangs
+        for served in service.fleet:
+            await served.watch.read()
     except ScorekitError as error:
         raise Refused(f"the state database cannot be used: {error.code}", code="not_ready") from None
     return {"status": "ok", "models": [str(served.lane.ref) for served in service.fleet]}
-
-
-def _ask(cursor: Cursor) -> None:
-    cursor.execute("SELECT 1")
 
 
 @router.get("/version")
