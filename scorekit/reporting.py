@@ -101,10 +101,15 @@ def report_data(history: History, *, store: str | None = None, policy: Policy) -
         thresholds=policy.quality.thresholds,
         windows=tuple(_point(window, baseline_of(window.version)) for window in history.windows),
         switch=history.switch.position,
-        switch_events=tuple(
-            SwitchEvent(change.at, change.who, change.from_position, change.to_position, change.why)
-            for change in history.audit
-        ),
+        switch_events=switch_events(history),
+    )
+
+
+def switch_events(history: History) -> tuple[SwitchEvent, ...]:
+    """Every change of the switch, as the report shows it."""
+    return tuple(
+        SwitchEvent(change.at, change.who, change.from_position, change.to_position, change.why)
+        for change in history.audit
     )
 
 

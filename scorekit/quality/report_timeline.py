@@ -57,9 +57,8 @@ def timeline_section(data: ReportData) -> str:
     """Windows, how many rows the model did not answer, and the kill switch."""
     if not data.windows and not data.switch_events:
         return ""
-    return section(
-        "Windows, fallback and switch", f"{window_pictures(data)}{windows_table(data)}{switch_table(data)}"
-    )
+    parts = (window_pictures(data), windows_table(data), switch_table(data.switch_events))
+    return section("Windows, fallback and switch", "".join(parts))
 
 
 def window_pictures(data: ReportData) -> str:
@@ -132,15 +131,15 @@ def _in_state(window: WindowPoint, state: State) -> int:
     return sum(point.state == state for point in window.features.values())
 
 
-def switch_table(data: ReportData) -> str:
-    """Every change of the kill switch."""
-    if not data.switch_events:
+def switch_table(events: Sequence[SwitchEvent]) -> str:
+    """Changes of the kill switch, which are given from the oldest."""
+    if not events:
         return ""
     return table(
         "Kill switch",
         "Changes of the kill switch, newest first",
         ("<When", "<From and to", "<Who", "<Why"),
-        (_event_line(event) for event in reversed(data.switch_events)),
+        (_event_line(event) for event in reversed(events)),
     )
 
 

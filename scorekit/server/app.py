@@ -19,6 +19,7 @@ from scorekit.server import problems
 from scorekit.server.answers import installed_shaping, shaping
 from scorekit.server.hosts import Hosts
 from scorekit.server.logs import Log, listen
+from scorekit.server.pages import assets, model, overview, signing
 from scorekit.server.requests import QUIET, Requests, passing
 from scorekit.server.routes import health, metrics, models, quality, score, switch
 from scorekit.server.service import Service
@@ -31,6 +32,10 @@ ROUTERS = (
     switch.router,
     health.router,
     metrics.router,
+    overview.router,
+    model.router,
+    signing.router,
+    assets.router,
 )
 """Every kind of endpoint."""
 
@@ -90,13 +95,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 async def _refused(request: Request, error: Any) -> Response:
     under_way = passing(request)
-    log = request.app.state.service.log
-    status = problems.status_of(error)
-    said = {"request_id": under_way.id, "code": error.code, "status": status}
-    if status >= 500 and not isinstance(error, Refused):
-        log.fail("failed", problems.said(error), **said)
-    else:
-        log.event("refused", problems.said(error), **said)
+    problems.tell(request.app.state.service.log, error, under_way.id)
     shown = isinstance(error, NotAuthenticated | NotAllowed)
     headers = {"WWW-Authenticate": challenge(error)} if shown else {}
     return problems.answer(error, under_way.id, headers)

@@ -93,7 +93,7 @@ def headers_of(error: ScorekitError) -> dict[str, str]:
 def tell(log: Log, error: ScorekitError, request_id: str) -> None:
     """Write into the log that a request was refused, or that it failed."""
     status = status_of(error)
-    fields = {"request_id": request_id, "code": error.code, "status": status}
+    fields: dict[str, Any] = {"request_id": request_id, "code": error.code, "status": status}
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, Refused):
         log.fail("failed", said(error), **fields)
     else:

@@ -24,9 +24,23 @@ async def caller_of(request: Request, service: Annotated[Service, Depends(servic
     Refused
         If they call too often.
     """
+    shown = request.headers.get("authorization"), request.headers.get("x-api-key")
+    return await admitted(request, service, *shown)
+
+
+async def admitted(
+    request: Request, service: Service, authorization: str | None, api_key: str | None
+) -> Caller:
+    """Who shows a key or a token, as the headers of these names would hold it.
+
+    Raises
+    ------
+    NotAuthenticated, Refused
+        As ``caller_of`` has it.
+    """
     host = request.client.host if request.client is not None else ""
     try:
-        caller = await _identified(request, service)
+        caller = await _identified(service, authorization, api_key)
     except NotAuthenticated:
         service.rates.hit(f"host:{host}")  # who guesses is told so no more often than others call
         raise
@@ -35,9 +49,8 @@ async def caller_of(request: Request, service: Annotated[Service, Depends(servic
     return caller
 
 
-async def _identified(request: Request, service: Service) -> Caller:
-    """Who shows a key or a token; the database or the issuer is asked in a thread."""
-    shown = request.headers.get("authorization"), request.headers.get("x-api-key")
+async def _identified(service: Service, *shown: str | None) -> Caller:
+    """Who shows it; the database or the issuer is asked in a thread."""
     caller = service.access.known(*shown)
     return caller if caller is not None else await asyncio.to_thread(service.access.identify, *shown)
 

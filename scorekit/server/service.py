@@ -15,10 +15,12 @@ from scorekit.server.heavy import Heavy
 from scorekit.server.lane import Lane
 from scorekit.server.logs import Log
 from scorekit.server.metrics import Metrics
+from scorekit.server.pages.sessions import Sessions, open_sessions
 from scorekit.server.rates import Rates
 from scorekit.server.served import Means
 from scorekit.server.settings import ServeSettings
 from scorekit.server.traces import open_traces
+from scorekit.server.traffic import Meter
 from scorekit.state.ledger import Ledger
 from scorekit.store.versions import Store
 
@@ -43,6 +45,10 @@ class Service:
     heavy : Heavy
     access : Access
         Says who calls.
+    sessions : Sessions
+        Of who has signed in at the page.
+    meter : Meter
+        Knows what was asked in the last minute.
     rates : Rates
     ready : bool
         Whether the models are loaded, verified and warmed.
@@ -51,11 +57,13 @@ class Service:
     ledger: Ledger
     fleet: Fleet
     access: Access
+    sessions: Sessions
 
     def __init__(self, settings: ServeSettings, log: Log) -> None:
         self.settings = settings
         self.log = log
         self.metrics = Metrics()
+        self.meter = Meter(self.metrics)
         self.traces = open_traces(log)
         self.store = Store.open(settings.store)
         self.heavy = Heavy()
@@ -73,11 +81,13 @@ class Service:
         settings = self.settings
         self.ledger = await asyncio.to_thread(Ledger.open, self.store.uri)
         self.access = await asyncio.to_thread(open_access, settings.auth, settings.tokens, self.store.uri)
+        self.sessions = open_sessions(settings)
         means = Means(
             settings, self.store, self.ledger, self._aside, self.log, self._judged, self.metrics.switched
         )
         self.fleet = Fleet(means)
         await self.fleet.start()
+        self.meter.start()
         self.ready = True
         self.log.event("ready", models=[str(served.lane.ref) for served in self.fleet])
 
@@ -99,6 +109,7 @@ class Service:
     async def stop(self) -> None:
         """Judge what is left, and let go of everything."""
         self.ready = False
+        self.meter.stop()
         await self.fleet.close()
         self.heavy.close()
         self._aside.shutdown(wait=False, cancel_futures=True)

@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scorekit.server.metrics import Metrics
 from scorekit.server.requests import DATA, QUIET
@@ -40,6 +41,13 @@ class Reading:
     rows: Counter[tuple[str, str]]
 
 
+class Part(NamedTuple):
+    """Rows of one kind: since the service began, and in the last seconds."""
+
+    total: int
+    lately: int
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """What was asked and answered.
@@ -57,6 +65,14 @@ class Traffic:
     total: Reading
     lately: Reading
     seconds: float
+
+    def of_model(self, name: str) -> Part:
+        """Rows of a model."""
+        return Part(*(_rows(each, 0, name) for each in (self.total, self.lately)))
+
+    def of_source(self, source: str) -> Part:
+        """Rows whose score comes from the model, from the fallback, or from nowhere."""
+        return Part(*(_rows(each, 1, source) for each in (self.total, self.lately)))
 
 
 class Meter:
@@ -111,6 +127,10 @@ class Meter:
         before = self._kept[0] if self._kept else total
         lately = Reading(total.at, total.requests - before.requests, total.rows - before.rows)
         return Traffic(total, lately, total.at - before.at)
+
+
+def _rows(reading: Reading, place: int, name: str) -> int:
+    return sum(count for labels, count in reading.rows.items() if labels[place] == name)
 
 
 def _brings_data(route: str) -> bool:
