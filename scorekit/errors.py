@@ -141,6 +141,7 @@ class Refused(UsageError):
 REFUSALS: Mapping[str, int] = {
     "refused": 400,
     "bad_encoding": 400,
+    "bad_inference": 400,
     "body_cut": 400,
     "bad_form": 403,
     "cross_site": 403,
@@ -334,6 +335,7 @@ CODES: Mapping[str, Code] = {
     # requests to the service
     "refused": Code(Refused, "a request that cannot be answered"),
     "bad_encoding": Code(Refused, "a body that is packed in another way than it says"),
+    "bad_inference": Code(Refused, "a request of the Open Inference Protocol that is not as it should be"),
     "body_cut": Code(Refused, "a body that ended before its end"),
     "bad_host": Code(Refused, "a name that the service is not called by"),
     "bad_form": Code(Refused, "a form that was not sent from a page of its session"),

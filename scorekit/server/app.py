@@ -21,12 +21,14 @@ from scorekit.server.hosts import Hosts
 from scorekit.server.logs import Log, listen
 from scorekit.server.pages import assets, model, overview, signing
 from scorekit.server.requests import QUIET, Requests, passing
-from scorekit.server.routes import health, metrics, models, quality, score, switch
+from scorekit.server.routes import health, inference, invocations, metrics, models, quality, score, switch
 from scorekit.server.service import Service
 from scorekit.server.settings import ServeSettings
 
 ROUTERS = (
     score.router,
+    inference.router,
+    invocations.router,
     models.router,
     quality.router,
     switch.router,
@@ -98,7 +100,7 @@ async def _refused(request: Request, error: Any) -> Response:
     problems.tell(request.app.state.service.log, error, under_way.id)
     shown = isinstance(error, NotAuthenticated | NotAllowed)
     headers = {"WWW-Authenticate": challenge(error)} if shown else {}
-    return problems.answer(error, under_way.id, headers)
+    return problems.answer(error, under_way.id, request.url.path, headers)
 
 
 async def _invalid(request: Request, error: Any) -> Response:
@@ -106,12 +108,13 @@ async def _invalid(request: Request, error: Any) -> Response:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"][1:]) or "the body"
     refusal = Refused(f"{place}: {first['msg']}", code="invalid_parameter")
-    return problems.answer(refusal, passing(request).id)
+    return problems.answer(refusal, passing(request).id, request.url.path)
 
 
 async def _no_route(request: Request, error: Any) -> Response:
     code = _CODES.get(error.status_code, "refused")
-    return problems.answer(Refused(CODES[code].meaning, code=code), passing(request).id, error.headers)
+    refusal = Refused(CODES[code].meaning, code=code)
+    return problems.answer(refusal, passing(request).id, request.url.path, error.headers)
 
 
 _CODES = {404: "no_such_route", 405: "no_such_method", 408: "body_too_slow", 413: "too_large"}

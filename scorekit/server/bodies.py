@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -50,6 +50,23 @@ def bounded(receive: Receive, seconds: float) -> Receive:
 def media_type(request: Request) -> str:
     """What a body says it is, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def accepted(request: Request, kinds: Collection[str]) -> str | None:
+    """The first of these content types that ``Accept`` names; None where it takes any.
+
+    Raises
+    ------
+    Refused
+        If it takes none of them.
+    """
+    asked = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
+    for kind in asked:
+        if kind in kinds:
+            return kind
+    if any(kind in ("", "*/*", "application/*") for kind in asked):
+        return None
+    raise Refused(f"answers are sent as {', '.join(kinds)}", code="not_acceptable")
 
 
 def require_json(request: Request) -> None:

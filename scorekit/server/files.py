@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, Response
 from scorekit.batch import BatchResult, JobOptions
 from scorekit.errors import Refused, ScorekitError
 from scorekit.server import large
-from scorekit.server.bodies import pieces, too_slow
+from scorekit.server.bodies import accepted, pieces, too_slow
 from scorekit.server.requests import passing
 from scorekit.server.service import Service
 
@@ -106,13 +106,8 @@ async def _made(
 
 def _wanted(request: Request, ending: str) -> str:
     """The ending of what is asked for; by default the same as was sent."""
-    asked = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
-    for kind in asked:
-        if kind in MEDIA_TYPES:
-            return MEDIA_TYPES[kind]
-    if any(kind in ("", "*/*", "application/*") for kind in asked):
-        return ending
-    raise Refused(f"files are sent as {', '.join(MEDIA_TYPES)}", code="not_acceptable")
+    kind = accepted(request, MEDIA_TYPES)
+    return ending if kind is None else MEDIA_TYPES[kind]
 
 
 def _counted(request: Request, service: Service, result: BatchResult) -> None:

@@ -28,6 +28,7 @@ class Fleet:
         self._named = means.settings.models
         self._served: dict[str, Served] = {}
         self._aliases: dict[str, str] = {}
+        self._first: set[str] = set()
         self._loading = asyncio.Lock()
 
     def __iter__(self) -> Iterator[Served]:
@@ -43,7 +44,7 @@ class Fleet:
         """
         named: Sequence[str] = self._named or await asyncio.to_thread(self._means.store.names)
         for reference in named:
-            await self.of(reference)
+            self._first.add((await self.of(reference)).reference)
 
     async def of(self, reference: str | None) -> Served:
         """What a reference means.
@@ -51,7 +52,7 @@ class Fleet:
         Parameters
         ----------
         reference : str or None
-            ``name``, ``name:version`` or ``name@alias``; None while there is one.
+            ``name``, ``name:version`` or ``name@alias``; None where the service began with one.
 
         Raises
         ------
@@ -76,9 +77,11 @@ class Fleet:
         return min(found, key=lambda served: served.reference != canonical(name), default=None)
 
     def _only(self) -> str:
-        if len(self._served) == 1:
-            return next(iter(self._served))
-        known = ", ".join(sorted(self._served)) or "none yet"
+        # what somebody else has asked for since the start makes nothing ambiguous
+        candidates = self._first or self._served.keys()
+        if len(candidates) == 1:
+            return next(iter(candidates))
+        known = ", ".join(sorted(candidates)) or "none yet"
         raise UsageError(f"model should name one of those that are served: {known}", code="which_model")
 
     async def _load(self, key: str) -> Served:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,9 +19,10 @@ from scorekit.model import Model, open_model
 from scorekit.policy import Policy
 from scorekit.quality.verdict import OnFail, Verdict
 from scorekit.quality.window import Window
-from scorekit.server.answers import failures, record_answers
+from scorekit.server.answers import failures
+from scorekit.server.forms import Form, Piece
 from scorekit.server.lane import Lane, Pair, judged_by
-from scorekit.server.payloads import Payload, read_payload
+from scorekit.server.payloads import Payload
 from scorekit.server.settings import ServeSettings
 from scorekit.store.references import Ref
 from scorekit.store.versions import Store
@@ -69,18 +70,16 @@ class Head:
     rows: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LargeAnswer:
-    """Records that were scored.
+@dataclass(slots=True, eq=False)
+class Counted:
+    """What there is to count of records that were scored.
 
     Attributes
     ----------
-    scores : bytes
-        A JSON list, an answer for each record.
+    rows : int
     found : Window
         Counts of the model's scores.
-    rows : int
-    poor : ndarray of int64
+    parts : list of ndarray of int64
         Records that the model did not answer.
     rejected : dict of str to int
         Records without a score, by code.
@@ -88,53 +87,65 @@ class LargeAnswer:
         That scoring took.
     """
 
-    scores: bytes
-    found: Window
-    rows: int
-    poor: NDArray[np.int64]
-    rejected: dict[str, int]
-    seconds: float
+    rows: int = 0
+    found: Window = field(default_factory=Window)
+    parts: list[NDArray[np.int64]] = field(default_factory=list)
+    rejected: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def poor(self) -> NDArray[np.int64]:
+        """Records that the model did not answer."""
+        return np.concatenate(self.parts)
 
 
-_held: list[Payload] = []
+@dataclass(frozen=True, slots=True, eq=False)
+class LargeAnswer:
+    """Records that were scored: what was written of them, and what there is to count."""
+
+    written: Any
+    counted: Counted
+
+
+_held: list[tuple[Payload, Form]] = []
 """The payload that was opened last and is not scored yet."""
 
 
-def open_payload(body: bytes, most_rows: int) -> Head:
+def open_payload(form: Form, body: bytes, most_rows: int) -> Head:
     """Read a payload and keep it for ``score_payload``.
 
     Raises
     ------
     ScorekitError
-        As ``read_payload`` has it.
+        As the form has it.
     """
     _held.clear()
-    payload = read_payload(body, most_rows)
-    _held.append(payload)
+    payload = form.read(body, most_rows)
+    _held.append((payload, form))
     return Head(payload.model, payload.include, len(payload.rows))
 
 
 def score_payload(terms: Terms) -> LargeAnswer:
     """Score the payload that was opened last."""
-    payload, pair = _held.pop(), _pair(terms)
-    manifest = pair.model.manifest
-    found, parts, took = Window(), [], 0.0
-    poor: list[NDArray[np.int64]] = []
-    rejected: dict[str, int] = {}
+    (payload, form), pair, counted = _held.pop(), _pair(terms), Counted()
+    written = form.write(_pieces(payload, pair, counted), pair.model.manifest, payload)
+    return LargeAnswer(written, counted)
+
+
+def _pieces(payload: Payload, pair: Pair, counted: Counted) -> Iterator[Piece]:
+    """A payload, scored piece by piece and counted."""
     for start in range(0, len(payload.rows), _CHUNK):
         rows = payload.rows[start : start + _CHUNK]
         wrong = {row - start: said for row, said in payload.wrong.items() if start <= row < start + _CHUNK}
         began = time.perf_counter()
         scored, answered = pair.score(rows, list(wrong))
-        took += time.perf_counter() - began
-        found.add(scored.window())
-        poor.append(answered.poor + start)
+        counted.seconds += time.perf_counter() - began
+        counted.rows += len(rows)
+        counted.found.add(scored.window())
+        counted.parts.append(answered.poor + start)
         for failure in failures(answered, wrong):
-            rejected[failure.code] = rejected.get(failure.code, 0) + 1
-        answers = record_answers(answered, manifest, wrong, payload.include)
-        parts.append(msgspec.json.encode(answers)[1:-1])
-    scores = b"[" + b",".join(parts) + b"]"
-    return LargeAnswer(scores, found, len(payload.rows), np.concatenate(poor), rejected, took)
+            counted.rejected[failure.code] = counted.rejected.get(failure.code, 0) + 1
+        yield Piece(answered, wrong)
 
 
 def _pair(terms: Terms) -> Pair:

@@ -84,7 +84,7 @@ _DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
 def read_records(records: Sequence[Any], most_rows: int) -> tuple[list[Mapping[str, Any]], dict[int, Wrong]]:
-    """Records of a payload, and what is wrong with those that are none.
+    """Records of a payload, and what is wrong with those that are none, or known to be wrong.
 
     Raises
     ------
@@ -93,7 +93,11 @@ def read_records(records: Sequence[Any], most_rows: int) -> tuple[list[Mapping[s
     """
     if len(records) > most_rows:
         raise Refused(f"{len(records):,} records, and at most {most_rows:,} are taken", code="too_many_rows")
-    wrong = {index: _NO_RECORD for index, record in enumerate(records) if not isinstance(record, dict)}
+    wrong = {
+        index: record if isinstance(record, Wrong) else _NO_RECORD
+        for index, record in enumerate(records)
+        if not isinstance(record, dict)
+    }
     return [plain_record(record) if isinstance(record, dict) else {} for record in records], wrong
 
 

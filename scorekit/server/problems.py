@@ -6,7 +6,7 @@ in the log, under the same request id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,8 @@ from scorekit.errors import CODES, DataError, Refused, ScorekitError
 from scorekit.server.logs import Log
 
 MEDIA_TYPE = "application/problem+json"
+INFERENCE = "/v2"
+"""Below it errors are those of the Open Inference Protocol."""
 LONGEST = 500
 """Characters of what is said of an error."""
 
@@ -77,10 +79,17 @@ def _detail(error: ScorekitError, status: int) -> str:
     return CODES[error.code].meaning
 
 
-def answer(error: ScorekitError, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The response to an error."""
-    body = msgspec.json.encode(problem(error, request_id))
-    return Response(body, status_of(error), {**(headers or {}), **headers_of(error)}, MEDIA_TYPE)
+def answer(
+    error: ScorekitError, request_id: str, path: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The response to an error, as the protocol of the path has it."""
+    status = status_of(error)
+    if f"{path}/".startswith(f"{INFERENCE}/"):
+        content, media_type = {"error": _detail(error, status)}, "application/json"
+    else:
+        content, media_type = problem(error, request_id), MEDIA_TYPE
+    sent = {**(headers or {}), **headers_of(error)}
+    return Response(msgspec.json.encode(content), status, sent, media_type)
 
 
 def headers_of(error: ScorekitError) -> dict[str, str]:
@@ -118,7 +127,25 @@ SCHEMA: dict[str, Any] = {
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Problems for the OpenAPI document of a route."""
-    content = {MEDIA_TYPE: {"schema": SCHEMA}}
+    return _described(statuses, MEDIA_TYPE, SCHEMA)
+
+
+_INFERENCE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": {"type": "string"}},
+}
+
+
+def inference_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Errors of the Open Inference Protocol for the OpenAPI document of a route."""
+    return _described(statuses, "application/json", _INFERENCE_SCHEMA)
+
+
+def _described(
+    statuses: Sequence[int], media_type: str, schema: dict[str, Any]
+) -> dict[int | str, dict[str, Any]]:
+    content = {media_type: {"schema": schema}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content} for status in sorted(statuses)
     }

@@ -125,7 +125,7 @@ class Requests:
                 "refused", error.message, request_id=under_way.id, code=error.code, status=status_of(error)
             )
         if answering.status == 0:
-            await answer(error, under_way.id)(scope, receive, answering.send)
+            await answer(error, under_way.id, scope["path"])(scope, receive, answering.send)
 
     def _tell(self, scope: Scope, under_way: Passing, status: int) -> None:
         seconds = time.monotonic() - under_way.began

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from typing import Any
 
 from starlette.requests import Request
 
@@ -16,6 +17,7 @@ from scorekit.errors import Refused, RowsRejected
 from scorekit.scoring import ScoredBatch
 from scorekit.server import large
 from scorekit.server.answers import failures
+from scorekit.server.forms import Form, Piece
 from scorekit.server.large import Head, LargeAnswer, terms_of
 from scorekit.server.payloads import Payload
 from scorekit.server.requests import passing
@@ -24,6 +26,23 @@ from scorekit.server.service import Service
 
 LARGE = 1 << 20
 """Bytes of a body from which it is read in a process of its own."""
+
+
+async def answer_records(request: Request, service: Service, body: bytes, form: Form) -> Any:
+    """What a protocol answers to a body of records, scored behind the switch and counted.
+
+    Raises
+    ------
+    ScorekitError
+        Also if no record has a score.
+    """
+    if len(body) >= LARGE:
+        _, _, made = await score_aside(request, service, body, form)
+        return made.written
+    payload = form.read(body, service.settings.limits.rows)
+    served, answered = await score_here(request, service, payload)
+    refuse_without(answered, payload)
+    return form.write([Piece(answered, payload.wrong)], served.lane.manifest, payload)
 
 
 async def score_here(request: Request, service: Service, payload: Payload) -> tuple[Served, ScoredBatch]:
@@ -52,7 +71,9 @@ async def score_here(request: Request, service: Service, payload: Payload) -> tu
     return served, answered
 
 
-async def score_aside(request: Request, service: Service, body: bytes) -> tuple[Served, Head, LargeAnswer]:
+async def score_aside(
+    request: Request, service: Service, body: bytes, form: Form
+) -> tuple[Served, Head, LargeAnswer]:
     """The same of a large body, which a process of its own reads and scores.
 
     Raises
@@ -63,36 +84,42 @@ async def score_aside(request: Request, service: Service, body: bytes) -> tuple[
     limits = service.settings.limits
     try:
         async with asyncio.timeout(limits.seconds), service.heavy.one() as heavy:
-            head = await heavy.do(large.open_payload, body, limits.rows)
+            head = await heavy.do(large.open_payload, form, body, limits.rows)
             served = await service.fleet.of(head.model)
             await served.check()
             terms = terms_of(service.settings, service.store.uri, served.lane)
             made: LargeAnswer = await heavy.do(large.score_payload, terms)
     except TimeoutError:
         raise Refused("the request could not be answered in time", code="timeout") from None
-    lane = served.lane
-    lane.count(made.found, made.rows, made.poor)
+    lane, counted = served.lane, made.counted
+    poor = counted.poor
+    lane.count(counted.found, counted.rows, poor)
     served.counted()
     lane.check()
     await served.check()
-    rejected = sum(made.rejected.values())
+    rejected = sum(counted.rejected.values())
     meters = service.metrics.of(lane.ref.name, lane.ref.version)
-    meters.counted(made.rows, len(made.poor) - rejected, rejected, 0.0, made.seconds)
-    service.traces.scored(0.0, made.seconds, model=str(lane.ref), rows=made.rows)
-    for code, count in made.rejected.items():
+    meters.counted(counted.rows, len(poor) - rejected, rejected, 0.0, counted.seconds)
+    service.traces.scored(0.0, counted.seconds, model=str(lane.ref), rows=counted.rows)
+    for code, count in counted.rejected.items():
         meters.failed(code, count)
-    passing(request).facts.update(model=str(lane.ref), rows=made.rows, rejected=rejected)
-    if rejected == made.rows:
-        refuse_all(Counter(made.rejected))
+    passing(request).facts.update(model=str(lane.ref), rows=counted.rows, rejected=rejected)
+    if rejected == counted.rows:
+        _refuse_all(Counter(counted.rejected))
     return served, head, made
 
 
-def refuse_all(codes: Counter[str]) -> None:
+def refuse_without(answered: ScoredBatch, payload: Payload) -> None:
     """Refuse a request of which no record has a score.
 
     Raises
     ------
     RowsRejected
     """
+    if len(answered.rejected) == len(answered):
+        _refuse_all(Counter(failure.code for failure in failures(answered, payload.wrong)))
+
+
+def _refuse_all(codes: Counter[str]) -> None:
     code, count = codes.most_common(1)[0]
     raise RowsRejected(f"no record has a score; {count:,} times: {code}", code="all_rejected")

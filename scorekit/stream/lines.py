@@ -226,11 +226,11 @@ def _spread(marks: NDArray[np.bool_], rows: NDArray[np.int64], count: int) -> ND
 
 def plain_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record with numbers in place of the texts they were kept as (``json_records``)."""
-    return {name: _number(value) for name, value in record.items()}
+    return {name: plain_value(value) for name, value in record.items()}
 
 
-def _number(value: Any) -> Any:
-    """A number that was kept as its text; infinite beyond float64."""
+def plain_value(value: Any) -> Any:
+    """A number in place of the text it was kept as, infinite beyond float64; anything else as it is."""
     if isinstance(value, Integer):
         return int(value) if len(value) < _DIGITS else float(value)
     return float(value) if isinstance(value, Number) else value

@@ -7,7 +7,6 @@ One payload for one record and for many::
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated, Any
 
 import msgspec
@@ -21,8 +20,9 @@ from scorekit.server.answers import Shape, as_it_is, failures, record_answers, s
 from scorekit.server.bodies import media_type, read_body, require_json
 from scorekit.server.documents import PAYLOAD, SCORES, body_of
 from scorekit.server.files import MEDIA_TYPES, answer_file
+from scorekit.server.forms import OWN
 from scorekit.server.payloads import Payload, read_payload
-from scorekit.server.scored import LARGE, refuse_all, score_aside, score_here
+from scorekit.server.scored import LARGE, refuse_without, score_aside, score_here
 from scorekit.server.security import require
 from scorekit.server.served import Served
 from scorekit.server.service import Service, service_of
@@ -87,8 +87,7 @@ async def score_batch(
         return await _answer_large(request, service, body, shape)
     payload = read_payload(body, limits.rows)
     served, answered = await score_here(request, service, payload)
-    if len(answered.rejected) == len(answered):
-        refuse_all(Counter(failure.code for failure in failures(answered, payload.wrong)))
+    refuse_without(answered, payload)
     return _answer(served, payload, answered, shape)
 
 
@@ -117,7 +116,7 @@ def _sent(content: dict[str, Any]) -> Response:
 
 async def _answer_large(request: Request, service: Service, body: bytes, shape: Shape) -> Response:
     """The same by a process of its own."""
-    served, head, made = await score_aside(request, service, body)
+    served, head, made = await score_aside(request, service, body, OWN)
     # what nobody changes is not read again
-    scores = msgspec.Raw(made.scores) if shape is as_it_is else msgspec.json.decode(made.scores)
+    scores = msgspec.Raw(made.written) if shape is as_it_is else msgspec.json.decode(made.written)
     return _sent(shape(_content(served, head.include, scores)))
