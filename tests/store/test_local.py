@@ -149,7 +149,7 @@ def as_somebody_else(code: str) -> str:
         "import difflib, os, obstore, scorekit.store.local\n"
         "from scorekit.errors import ScorekitError\nfrom tests.store import example\n"
         "from scorekit.store.versions import Ref, Store\n"
-        "example.manifest()\n"  # pydantic imports more when a model is first used
+        "example.manifest()\n"  # imports what is imported late
         "if os.getuid() == 0:\n    os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         f"try:\n    {code}\n"
         "except ScorekitError as error:\n    print(type(error).__name__, error, error.hint)"
