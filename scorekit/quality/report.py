@@ -59,7 +59,7 @@ def report_html(data: ReportData) -> str:
     str
         To be written as UTF-8; the same data give the same bytes.
     """
-    features = worst_first(data.verdict.features)
+    features = sorted(data.verdict.features, key=_badness)
     title = f"{text(data.model)}:{data.version} – {WORDS[data.verdict.state]} – quality report"
     parts = (
         _findings(data.verdict),
@@ -76,12 +76,8 @@ def report_html(data: ReportData) -> str:
     )
 
 
-def worst_first(columns: Sequence[ColumnStability]) -> list[ColumnStability]:
-    """Columns in the order in which somebody should look at them."""
-    return sorted(columns, key=_badness)
-
-
 def _badness(column: ColumnStability) -> tuple[int, float]:
+    """Orders columns from the worst."""
     return -rank(column.state), -(column.index.psi_adjusted if column.index else -1.0)
 
 
@@ -168,7 +164,7 @@ def _scores(data: ReportData) -> str:
             index_name="PSI",
             always_open=number == 0,
         )
-        for number, column in enumerate(worst_first(data.verdict.scores))
+        for number, column in enumerate(sorted(data.verdict.scores, key=_badness))
     ]
     return section("Score", "".join(parts), card=False) if parts else ""
 

@@ -213,12 +213,16 @@ def history(column: ColumnStability, points: Points, data: ReportData) -> str:
     if len(data.windows) <= 1:
         return ""
     times = moments([window.at for window in data.windows])
+    said = f"<b>Over {len(times)} windows</b>; dashed: what chance passes"
+    return figure_of(said, psi_picture(column, points, data)) + _absent(column, points, times)
+
+
+def psi_picture(column: ColumnStability, points: Points, data: ReportData) -> str:
+    """PSI of a column over time, and what chance alone passes."""
+    times = moments([window.at for window in data.windows])
     bins = column.index.bins if column.index else sum(held > 0 for held in column.bins.counts)
     curve = [critical(bins, column.bins.rows, window.rows) for window in data.windows]
-    chart = psi_chart(column.name, points, curve, data.thresholds, times)
-    return figure_of(f"<b>Over {len(times)} windows</b>; dashed: what chance passes", chart) + _absent(
-        column, points, times
-    )
+    return psi_chart(column.name, points, curve, data.thresholds, times)
 
 
 def _absent(column: ColumnStability, points: Points, times: Sequence[str]) -> str:

@@ -42,7 +42,7 @@ class Reading:
 
 
 class Part(NamedTuple):
-    """Rows of one kind: since the service began, and in the last seconds."""
+    """Requests or rows of one kind: since the service began, and in the last seconds."""
 
     total: int
     lately: int
@@ -65,6 +65,10 @@ class Traffic:
     total: Reading
     lately: Reading
     seconds: float
+
+    def of_outcome(self, outcome: str) -> Part:
+        """Requests that ended so."""
+        return Part(self.total.requests[outcome], self.lately.requests[outcome])
 
     def of_model(self, name: str) -> Part:
         """Rows of a model."""

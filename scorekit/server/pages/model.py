@@ -12,9 +12,10 @@ from starlette.responses import HTMLResponse, Response
 from scorekit import reporting, versions
 from scorekit.errors import ModelError
 from scorekit.policy import Policy
-from scorekit.quality.report import headline, worst_first
-from scorekit.quality.report_columns import history as column_pictures
+from scorekit.quality.report import headline
+from scorekit.quality.report_columns import psi_picture
 from scorekit.quality.report_data import ReportData
+from scorekit.quality.report_text import rank
 from scorekit.quality.report_timeline import points_of, switch_table, window_pictures, windows_table
 from scorekit.quality.stability import ColumnStability
 from scorekit.quality.verdict import Verdict
@@ -35,7 +36,7 @@ WINDOWS = 60
 """Of the history, in pictures."""
 LINES = 12
 """Windows in the table."""
-WORST = 4
+WORST = 5
 """Features whose pictures are shown; the report has all."""
 
 SAID = {
@@ -186,10 +187,20 @@ def _quality(history: History, store: str, policy: Policy) -> Quality | None:
         said=headline(data.verdict),
         verdict=data.verdict,
         scores=_pictures(data, data.verdict.scores, scores=True),
-        features=_pictures(data, worst_first(data.verdict.features)[:WORST]),
+        features=_pictures(data, _moved_most(data)),
         overview=window_pictures(data),
         windows=windows_table(data, LINES),
     )
+
+
+def _moved_most(data: ReportData) -> list[ColumnStability]:
+    """Features that are worst now, and of those that stand alike the ones that moved farthest of late."""
+
+    def badness(column: ColumnStability) -> tuple[int, float]:
+        known = [point.psi for point in points_of(data, column.name) if point and point.psi is not None]
+        return -rank(column.state), -max(known, default=-1.0)
+
+    return sorted(data.verdict.features, key=badness)[:WORST]
 
 
 def _pictures(
@@ -199,7 +210,7 @@ def _pictures(
         Picture(
             column.name,
             column,
-            column_pictures(column, points_of(data, column.name, scores=scores), data),
+            psi_picture(column, points_of(data, column.name, scores=scores), data),
         )
         for column in columns
     )

@@ -6,12 +6,16 @@
   const follow = document.querySelector(".follow");
   if (parts.length === 0 || follow === null) return;
   const said = follow.querySelector("[data-said]");
-  const hold = follow.querySelector("button");
+  const pause = follow.querySelector("button");
 
+  /* Whether somebody works with a part: what they typed, chose or are at is not taken from them. */
   function busy(part) {
     const chosen = document.getSelection();
     return part.contains(document.activeElement) ||
-      (chosen !== null && !chosen.isCollapsed && part.contains(chosen.anchorNode));
+      (chosen !== null && !chosen.isCollapsed && part.contains(chosen.anchorNode)) ||
+      Array.from(part.querySelectorAll("input:not([type=hidden])")).some(function (field) {
+        return field.type === "checkbox" ? field.checked : field.value !== "";
+      });
   }
 
   function take(copy) {
@@ -21,23 +25,23 @@
         part.replaceChildren(...next.childNodes);
       }
     }
-    said.textContent = "Followed at " + new Date().toLocaleTimeString() + ".";
+    said.textContent = "Updated at " + new Date().toLocaleTimeString();
   }
 
   async function look() {
-    if (document.hidden || hold.getAttribute("aria-pressed") === "true") return;
+    if (document.hidden || pause.getAttribute("aria-pressed") === "true") return;
     try {
       const answer = await fetch(location.pathname, { headers: { Accept: "text/html" }, redirect: "error" });
       if (!answer.ok) throw new Error(String(answer.status));
       take(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
-      said.textContent = "It could not be followed at " + new Date().toLocaleTimeString() + ".";
+      said.textContent = "Not updated at " + new Date().toLocaleTimeString() + ": no answer";
     }
   }
 
-  hold.addEventListener("click", function () {
-    const held = hold.getAttribute("aria-pressed") === "true";
-    hold.setAttribute("aria-pressed", String(!held));
+  pause.addEventListener("click", function () {
+    const paused = pause.getAttribute("aria-pressed") === "true";
+    pause.setAttribute("aria-pressed", String(!paused));
   });
   follow.hidden = false;
   setInterval(look, EVERY);
