@@ -186,7 +186,7 @@ def _from_pandas(frame: Any) -> pa.Table:
 def _column(series: Any) -> Any:
     try:
         return pa.Array.from_pandas(series)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowException, OverflowError):
         return pa.array(
             [None if missing else str(value) for value, missing in zip(series, series.isna(), strict=True)]
         )
