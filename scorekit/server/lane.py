@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -97,6 +97,7 @@ class Lane:
         self._degraded = False
         self._last: Decision | None = None
         self._in_flight = 0
+        self._patience = settings.limits.seconds
         self._stand_by(None)
 
     def _stand_by(self, decision: Decision | None) -> None:
@@ -141,18 +142,24 @@ class Lane:
         QualityError
             If the last window failed and the policy withholds.
         """
-        self._in_flight += 1
-        try:
+        with self.at_work():
             if self._inline and len(rows) <= INLINE:
                 found, answered = self._here.score(rows, unreadable)
             else:
                 loop = asyncio.get_running_loop()
                 found, answered = await loop.run_in_executor(self._aside, self._there.score, rows, unreadable)
             self.count(found.window(), len(answered), answered.poor)
-        finally:
-            self._in_flight -= 1
         self.check()
         return answered
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """For as long as rows are scored by this version, wherever that is."""
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
 
     def count(self, found: Window, rows: int, poor: NDArray[np.int64]) -> None:
         """Count rows, wherever they were scored."""
@@ -197,7 +204,7 @@ class Lane:
 
     async def idle(self) -> None:
         """Wait for the requests that are under way."""
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + self._patience
         while self._in_flight and time.monotonic() < until:
             await asyncio.sleep(0.02)
 
@@ -207,7 +214,3 @@ class Lane:
             await asyncio.to_thread(
                 self.gate.finish, "degraded" if self._degraded else "published", self._rows
             )
-
-
-_PATIENCE = 30.0
-"""Seconds that requests may still be under way by a version that made way for another."""

@@ -18,10 +18,10 @@ from scorekit.scoring import ScoredBatch
 from scorekit.server import large
 from scorekit.server.answers import failures
 from scorekit.server.forms import Form, Piece
+from scorekit.server.lane import Lane
 from scorekit.server.large import Head, LargeAnswer, terms_of
 from scorekit.server.payloads import Payload
 from scorekit.server.requests import passing
-from scorekit.server.served import Served
 from scorekit.server.service import Service
 
 LARGE = 1 << 20
@@ -40,13 +40,13 @@ async def answer_records(request: Request, service: Service, body: bytes, form: 
         _, _, made = await score_aside(request, service, body, form)
         return made.written
     payload = form.read(body, service.settings.limits.rows)
-    served, answered = await score_here(request, service, payload)
+    lane, answered = await score_here(request, service, payload)
     refuse_without(answered, payload)
-    return form.write([Piece(answered, payload.wrong)], served.lane.manifest, payload)
+    return form.write([Piece(answered, payload.wrong)], lane.manifest, payload)
 
 
-async def score_here(request: Request, service: Service, payload: Payload) -> tuple[Served, ScoredBatch]:
-    """Records, scored behind the switch and counted.
+async def score_here(request: Request, service: Service, payload: Payload) -> tuple[Lane, ScoredBatch]:
+    """Records, scored behind the switch and counted; and the version that did it.
 
     Raises
     ------
@@ -68,12 +68,12 @@ async def score_here(request: Request, service: Service, payload: Payload) -> tu
         for failure in failures(answered, payload.wrong):
             meters.failed(failure.code)
     passing(request).facts.update(model=str(lane.ref), rows=len(answered), rejected=len(answered.rejected))
-    return served, answered
+    return lane, answered
 
 
 async def score_aside(
     request: Request, service: Service, body: bytes, form: Form
-) -> tuple[Served, Head, LargeAnswer]:
+) -> tuple[Lane, Head, LargeAnswer]:
     """The same of a large body, which a process of its own reads and scores.
 
     Raises
@@ -87,13 +87,15 @@ async def score_aside(
             head = await heavy.do(large.open_payload, form, body, limits.rows)
             served = await service.fleet.of(head.model)
             await served.check()
-            terms = terms_of(service.settings, service.store.uri, served.lane)
-            made: LargeAnswer = await heavy.do(large.score_payload, terms)
+            lane = served.lane
+            with lane.at_work():
+                terms = terms_of(service.settings, service.store.uri, lane)
+                made: LargeAnswer = await heavy.do(large.score_payload, terms)
+                counted = made.counted
+                poor = counted.poor
+                lane.count(counted.found, counted.rows, poor)
     except TimeoutError:
         raise Refused("the request could not be answered in time", code="timeout") from None
-    lane, counted = served.lane, made.counted
-    poor = counted.poor
-    lane.count(counted.found, counted.rows, poor)
     served.counted()
     lane.check()
     await served.check()
@@ -106,7 +108,7 @@ async def score_aside(
     passing(request).facts.update(model=str(lane.ref), rows=counted.rows, rejected=rejected)
     if rejected == counted.rows:
         _refuse_all(Counter(counted.rejected))
-    return served, head, made
+    return lane, head, made
 
 
 def refuse_without(answered: ScoredBatch, payload: Payload) -> None:

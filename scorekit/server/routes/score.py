@@ -21,10 +21,10 @@ from scorekit.server.bodies import media_type, read_body, require_json
 from scorekit.server.documents import PAYLOAD, SCORES, body_of
 from scorekit.server.files import MEDIA_TYPES, answer_file
 from scorekit.server.forms import OWN
+from scorekit.server.lane import Lane
 from scorekit.server.payloads import Payload, read_payload
 from scorekit.server.scored import LARGE, refuse_without, score_aside, score_here
 from scorekit.server.security import require
-from scorekit.server.served import Served
 from scorekit.server.service import Service, service_of
 
 router = APIRouter(prefix="/v1/score", tags=["score"], dependencies=[require("score")])
@@ -54,10 +54,10 @@ async def score_one(
     payload = read_payload(body, limits.rows)
     if len(payload.rows) != 1:
         raise Refused("features should be a list with one record here", code="one_record")
-    served, answered = await score_here(request, service, payload)
+    lane, answered = await score_here(request, service, payload)
     for failure in failures(answered, payload.wrong):
         raise failure
-    return _answer(served, payload, answered, shape)
+    return _answer(lane, payload, answered, shape)
 
 
 @router.post(
@@ -86,22 +86,21 @@ async def score_batch(
     if len(body) >= LARGE:
         return await _answer_large(request, service, body, shape)
     payload = read_payload(body, limits.rows)
-    served, answered = await score_here(request, service, payload)
+    lane, answered = await score_here(request, service, payload)
     refuse_without(answered, payload)
-    return _answer(served, payload, answered, shape)
+    return _answer(lane, payload, answered, shape)
 
 
-def _answer(served: Served, payload: Payload, answered: ScoredBatch, shape: Shape) -> Response:
-    manifest = served.lane.manifest
-    scores = record_answers(answered, manifest, payload.wrong, payload.include)
-    return _sent(shape(_content(served, payload.include, scores)))
+def _answer(lane: Lane, payload: Payload, answered: ScoredBatch, shape: Shape) -> Response:
+    scores = record_answers(answered, lane.manifest, payload.wrong, payload.include)
+    return _sent(shape(_content(lane, payload.include, scores)))
 
 
-def _content(served: Served, include: frozenset[str], scores: Any) -> dict[str, Any]:
-    ref = served.lane.ref
+def _content(lane: Lane, include: frozenset[str], scores: Any) -> dict[str, Any]:
+    ref = lane.ref
     content: dict[str, Any] = {"model": ref.name, "version": ref.version, "scores": scores}
     if "quality" in include:
-        last = served.lane.last
+        last = lane.last
         content["quality"] = None if last is None else _verdict(last.verdict)
     return content
 
@@ -116,7 +115,7 @@ def _sent(content: dict[str, Any]) -> Response:
 
 async def _answer_large(request: Request, service: Service, body: bytes, shape: Shape) -> Response:
     """The same by a process of its own."""
-    served, head, made = await score_aside(request, service, body, OWN)
+    lane, head, made = await score_aside(request, service, body, OWN)
     # what nobody changes is not read again
     scores = msgspec.Raw(made.written) if shape is as_it_is else msgspec.json.decode(made.written)
-    return _sent(shape(_content(served, head.include, scores)))
+    return _sent(shape(_content(lane, head.include, scores)))
