@@ -19,6 +19,7 @@ from scorekit.server import large
 from scorekit.server.bodies import accepted, pieces, too_slow
 from scorekit.server.requests import passing
 from scorekit.server.service import Service
+from scorekit.tables.targets import explained
 
 MEDIA_TYPES: Mapping[str, str] = {
     "application/vnd.apache.parquet": ".parquet",
@@ -71,7 +72,8 @@ async def answer_file(request: Request, service: Service, ending: str) -> Respon
 @contextmanager
 def _folder() -> Iterator[Path]:
     """A folder that is removed unless an answer is sent from it."""
-    folder = Path(tempfile.mkdtemp(prefix="scorekit-"))
+    with explained(tempfile.gettempdir()):
+        folder = Path(tempfile.mkdtemp(prefix="scorekit-"))
     try:
         yield folder
     except BaseException:
@@ -83,7 +85,7 @@ async def _keep(request: Request, service: Service, place: Path) -> None:
     limits = service.settings.limits
     try:
         async with asyncio.timeout(limits.seconds):
-            with place.open("wb") as file:
+            with explained(str(place)), place.open("wb") as file:
                 async for piece in pieces(request, limits.upload):
                     file.write(piece)
     except TimeoutError:

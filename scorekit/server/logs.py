@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
@@ -60,7 +61,8 @@ class Log:
         stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
         said = {"message": text} if text else {}
         line = self._encode({"time": stamp, "level": level, "event": name, **said, **fields})
-        sys.stderr.write(f"{line.decode()}\n")
+        with suppress(OSError):  # a disk that is full stops no answers
+            sys.stderr.write(f"{line.decode()}\n")
 
     def warn(self, name: str, text: str, /, **fields: Any) -> None:
         """Write what somebody should look at."""

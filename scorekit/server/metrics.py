@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,7 @@ class Metrics:
         if self._shared:
             from prometheus_client.multiprocess import MultiProcessCollector
 
+            _forget_dead()
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types there
         return generate_latest(registry), CONTENT_TYPE_LATEST
@@ -122,6 +124,19 @@ class Metrics:
         # the files of histograms, which are larger, are left unread
         files = [str(path) for path in Path(os.environ[FOLDER]).glob("counter_*.db")]
         return MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call,no-any-return]
+
+
+def _forget_dead() -> None:
+    """Leave out what workers that were killed were doing; what they have counted stays."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    for file in Path(os.environ[FOLDER]).glob("gauge_live*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            with suppress(FileNotFoundError):  # another worker was faster
+                mark_process_dead(pid)  # type: ignore[no-untyped-call]  # the library has no types there
 
 
 class Meters:

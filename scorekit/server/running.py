@@ -17,6 +17,7 @@ from scorekit.access import open_access
 from scorekit.errors import UsageError
 from scorekit.server import metrics
 from scorekit.server.app import make_app
+from scorekit.server.connections import Protocol, allow_many
 from scorekit.server.rates import Rates
 from scorekit.server.settings import ServeSettings
 from scorekit.state.ledger import Ledger
@@ -39,6 +40,7 @@ def serve(settings: ServeSettings) -> None:
     """
     settings.check()
     _try(settings)
+    allow_many()
     with _shared_counters(settings.workers), _bound(settings) as bound:
         config = _config(settings)
         if settings.workers > 1:
@@ -95,7 +97,7 @@ def _config(settings: ServeSettings) -> uvicorn.Config:
             factory=True,
             workers=settings.workers,
             loop="uvloop",
-            http="httptools",
+            http=Protocol,
             ws="none",
             lifespan="on",
             log_config=None,

@@ -1,0 +1,69 @@
+"""Connections of clients: how many there may be, and how long one may say nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD = 10.0
+"""Seconds for the head of a request to come in."""
+FILES = 65_536
+"""Open files that are enough: every connection is one."""
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP, where heads of requests have to come in time.
+
+    uvicorn alone waits for ever for the first one of a connection, and for the rest of one that has begun.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._head: asyncio.TimerHandle | None = None
+        self._in_head = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Wait for the first head."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Wait for the rest of a head that has begun."""
+        super().data_received(data)
+        if self._in_head and self._head is None:
+            self._wait()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._in_head = True
+
+    def on_headers_complete(self) -> None:
+        """A head has come in."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more comes."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._head = self.loop.call_later(HEAD, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        self._in_head = False
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+
+def allow_many() -> None:
+    """Have as many files open as the system lets this process; what it begins with is often a thousand."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
