@@ -18,6 +18,7 @@ from scorekit.scoring import ScoredBatch
 from scorekit.server import problems
 from scorekit.server.answers import Shape, as_it_is, failures, record_answers, shaping
 from scorekit.server.bodies import media_type, read_body, require_json
+from scorekit.server.direct import DirectRoute
 from scorekit.server.documents import PAYLOAD, SCORES, body_of
 from scorekit.server.files import MEDIA_TYPES, answer_file
 from scorekit.server.forms import OWN
@@ -27,7 +28,9 @@ from scorekit.server.scored import LARGE, refuse_without, score_aside, score_her
 from scorekit.server.security import require
 from scorekit.server.service import Service, service_of
 
-router = APIRouter(prefix="/v1/score", tags=["score"], dependencies=[require("score")])
+router = APIRouter(
+    prefix="/v1/score", tags=["score"], dependencies=[require("score")], route_class=DirectRoute
+)
 
 _PROBLEMS = problems.responses(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504)
 _OK: dict[int | str, dict[str, Any]] = {200: {"description": "Scores", **SCORES}}
