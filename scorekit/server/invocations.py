@@ -236,7 +236,7 @@ def write_lines(pieces: Iterable[Piece], manifest: Manifest, payload: Payload) -
 
 
 def write_csv(pieces: Iterable[Piece], manifest: Manifest, payload: Payload) -> bytes:
-    """The scores of a record a line, without a header; nothing where there is none."""
+    """The scores of a record a line, without a header; empty where there is none."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(
         _predicted(answer).values() for answer in _answers(pieces, manifest, payload)

@@ -95,7 +95,10 @@ def guarded(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gu
 
 # Who may call ------------------------------------------------------------------------
 
-OPEN = {"/livez", "/readyz", "/version", "/metrics", "/openapi.json"}
+OPEN = {
+    *("/livez", "/readyz", "/version", "/metrics", "/openapi.json", "/ping", "/health"),
+    *("/v2", "/v2/health/live", "/v2/health/ready"),
+}
 """What is answered to everybody."""
 
 
@@ -116,7 +119,8 @@ def test_every_route_asks_who_calls_but_those_that_say_how_it_does(guarded: Guar
             # what a body should hold is said to nobody who may not send one
             assert (answer.status, method, path) == (401, method, path)
             assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="scorekit"')
-            assert answer.headers["Content-Type"] == "application/problem+json"
+            kind = "json" if path.startswith("/v2/") else "problem+json"
+            assert answer.headers["Content-Type"] == f"application/{kind}"
     assert asked >= 8
 
 
