@@ -11,9 +11,12 @@ References
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scorekit.feeds import DeadLetters
 from scorekit.feeds.kafka_sink import KafkaGrave, KafkaSink
 from scorekit.feeds.kafka_source import KafkaSource
+from scorekit.feeds.letters import ALONE_AFTER, MOST_DELIVERIES
 from scorekit.feeds.retrying import Patience
 from scorekit.feeds.uris import Address
 
@@ -34,8 +37,11 @@ class KafkaBroker:
             address.refuse("names no topic")
 
     def source(self, batch_size: int, grave: DeadLetters | None) -> KafkaSource:  # noqa: ARG002 - the protocol gives it
-        """Messages of the topic; a broker does not count how often it delivered one."""
-        return KafkaSource(self._address, self._patience)
+        """Messages of the topic."""
+        address = self._address
+        most = address.count("max-deliveries", MOST_DELIVERIES, least=ALONE_AFTER + 1)
+        default = KafkaGrave(replace(address, path=f"{address.path}.dead-letters"), self._patience)
+        return KafkaSource(address, self._patience, most, grave or default)
 
     def sink(self) -> KafkaSink:
         """Answers to the topic."""
@@ -43,4 +49,6 @@ class KafkaBroker:
 
     def dead_letters(self) -> KafkaGrave:
         """What cannot be answered, to the topic."""
-        return KafkaGrave(KafkaSink(self._address, self._patience, linger=0))
+        grave = KafkaGrave(self._address, self._patience)
+        grave.open()
+        return grave

@@ -70,11 +70,14 @@ class Link:
         self.down = False
         self._name = name
         self._refusal: ScorekitError | None = None
+        self._why: str | None = None
 
     def hear(self, error: KafkaError) -> None:
         """Remember what an error means."""
         if error.name() == "_ALL_BROKERS_DOWN":
             self.down = True
+        elif error.name() in _UNCONNECTED:
+            self._why = _of_one_broker(error.str())
         elif error.fatal() or error.name() in _REFUSALS or _about_certificates(error):
             self._refusal = refused(self._name, error)
 
@@ -114,9 +117,9 @@ class Link:
         except KafkaException as failure:
             serve()
             self.check()
-            raise trouble_or_refusal(self._name, failure.args[0]) from None
+            raise trouble_or_refusal(self._name, failure.args[0], self._why) from None
         if found.error is None:
-            self.down = False
+            self.down, self._why = False, None
             return len(found.partitions)
         if found.error.name() in ("UNKNOWN_TOPIC_OR_PART", "TOPIC_EXCEPTION"):
             raise UsageError(f"{self._name}: the broker has no such topic", hint="create it", code=code)
@@ -125,15 +128,29 @@ class Link:
 
 _WITHIN = 2.0
 """Seconds in which a broker answers."""
+_UNCONNECTED = ("_TRANSPORT", "_RESOLVE")
 
 
-def trouble_or_refusal(name: str, error: KafkaError) -> Trouble | Unreachable:
-    """What may pass, or what will not."""
+def trouble_or_refusal(name: str, error: KafkaError, why: str | None = None) -> Trouble | Unreachable:
+    """What may pass, or what will not.
+
+    Parameters
+    ----------
+    name : str
+        What is named in messages.
+    error : KafkaError
+    why : str, optional
+        What is known beside it.
+    """
     if error.name() in _PASSING or (error.retriable() and not error.fatal()):
-        return Trouble(
-            f"no broker answers ({error.name()})", hint="check that one runs, its host and its port"
-        )
+        said = why or error.str()
+        return Trouble(f"no broker answers ({said})", hint="check that one runs, its host and its port")
     return refused(name, error)
+
+
+def _of_one_broker(text: str) -> str:
+    """What the client says of a broker, less the broker's name and its own state."""
+    return text.partition(": ")[2].partition(" (after ")[0] or text
 
 
 def refused(name: str, error: KafkaError) -> Unreachable:

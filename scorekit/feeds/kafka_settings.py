@@ -12,6 +12,8 @@ from scorekit.feeds.uris import Address
 ANSWER_LIMIT = 64 << 20
 """Bytes of the largest message that is sent; the broker's own limit is mostly smaller."""
 
+_TIMEOUT = 10.0
+"""Seconds in which a broker answers."""
 _MARGIN = 60.0
 """Seconds added to a limit of ours, so that it is met before the client's."""
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -24,6 +26,7 @@ OPTIONS: Mapping[str, str] = {
     "instance": "a name that stays the same over restarts, so that none of them moves partitions",
     "session-seconds": "after which a reader that is silent loses its partitions",
     "poll-seconds": "after which one loses them that receives nothing more, as the sink is slow",
+    "max-deliveries": "deliveries after which a message is dead",
     "sasl": "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
     "compression": "of answers: none, gzip, snappy, lz4 or zstd",
 }
@@ -84,6 +87,7 @@ def producer_settings(address: Address, patience: Patience, hear: Hear, linger: 
     return _common(address, hear) | {
         "enable.idempotence": True,
         "linger.ms": linger,
+        "request.timeout.ms": _ms(_TIMEOUT),
         "message.timeout.ms": _ms(patience.limit + _MARGIN),
         "message.max.bytes": ANSWER_LIMIT,
         "queue.buffering.max.kbytes": 2 * ANSWER_LIMIT >> 10,
@@ -106,7 +110,7 @@ def _common(address: Address, hear: Hear) -> dict[str, Any]:
         # the client connects again by itself: longer and longer apart, and not in step with others
         "reconnect.backoff.ms": 100,
         "reconnect.backoff.max.ms": _ms(LONGEST),
-        "socket.timeout.ms": 10_000,
+        "socket.timeout.ms": _ms(_TIMEOUT),
         "socket.keepalive.enable": True,
         **_security(address),
     }

@@ -158,22 +158,41 @@ class KafkaSink:
 
 
 class KafkaGrave:
-    """Messages that cannot be answered, in a topic; see ``DeadLetters``.
+    """Messages that cannot be answered, in a topic; see ``DeadLetters``. Connects with the first one.
 
     Parameters
     ----------
-    sink : KafkaSink
+    address : Address
+    patience : Patience
     """
 
-    def __init__(self, sink: KafkaSink) -> None:
-        self.name = sink.name
-        self._sink = sink
+    def __init__(self, address: Address, patience: Patience) -> None:
+        self.name = address.shown
+        self._address = address
+        self._patience = patience
+        self._sink: KafkaSink | None = None
+
+    def open(self) -> KafkaSink:
+        """Connect, where that was not done yet.
+
+        Raises
+        ------
+        UsageError
+            If there is no such topic.
+        Unreachable
+            If no broker answers for too long.
+        """
+        if self._sink is None:
+            self._sink = KafkaSink(self._address, self._patience, linger=0)
+        return self._sink
 
     def bury(self, message: Message, code: str, said: str) -> None:
         """Publish the message as it came, with headers that say why."""
-        self._sink.put(message.value, message, headers_of(message, code, said))
-        self._sink.confirm()
+        sink = self.open()
+        sink.put(message.value, message, headers_of(message, code, said))
+        sink.confirm()
 
     def close(self) -> None:
         """Let go of it."""
-        self._sink.close()
+        if self._sink is not None:
+            self._sink.close()

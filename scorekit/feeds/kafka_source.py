@@ -12,9 +12,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as Record
 
 from scorekit.errors import ScorekitError, Unreachable
-from scorekit.feeds import Message
+from scorekit.feeds import DeadLetters, Message
+from scorekit.feeds.kafka_deliveries import Deliveries
 from scorekit.feeds.kafka_link import NOT_NOW, Link, trouble_or_refusal
 from scorekit.feeds.kafka_settings import consumer_settings
+from scorekit.feeds.letters import DELIVERED_TOO_OFTEN, too_often
 from scorekit.feeds.pipe import LINE_LIMIT
 from scorekit.feeds.retrying import Patience, Trouble
 from scorekit.feeds.uris import Address
@@ -32,9 +34,14 @@ class KafkaSource:
     ----------
     address : Address
     patience : Patience
+    most_deliveries : int
+    grave : DeadLetters
+        Where messages go that were delivered too often.
     """
 
-    def __init__(self, address: Address, patience: Patience) -> None:
+    def __init__(
+        self, address: Address, patience: Patience, most_deliveries: int, grave: DeadLetters
+    ) -> None:
         self.name = address.shown
         self._patience = patience
         self._topic = unquote(address.path)
@@ -45,6 +52,9 @@ class KafkaSource:
             address.refuse(f"cannot be used as it is: {error.args[0].str()}")
         self._origin = f"{address.options['group']}/{self._topic}/"
         self._hand: list[Record] = []
+        self._most_deliveries = most_deliveries
+        self._grave = grave
+        self._deliveries = Deliveries()
         self._first: dict[int, int] = {}
         self._owed: dict[int, int] = {}
         self._owing_since = time.monotonic()
@@ -80,6 +90,7 @@ class KafkaSource:
                 break
         if self._link.down and not self._hand:
             self._await_brokers()
+        self._patience.keep_trying(self.name, self._look_back)
         return self._handed(most)
 
     def _subscribe(self) -> bool:
@@ -112,19 +123,58 @@ class KafkaSource:
 
     def _await_brokers(self) -> bool:
         """Whether they answer; nothing is in hand, so that stopping does not need it."""
+
+        def attempt() -> bool:
+            return not self._patience.stopping and self._probe() > 0
+
+        return self._patience.keep_trying(self.name, attempt)
+
+    def _look_back(self) -> None:
+        """See how often messages of partitions that came were handed out before."""
+        new = [TopicPartition(self._topic, each) for each in self._first if not self._deliveries.knows(each)]
+        if not new or not self._hand:
+            return
         try:
-            self._patience.keep_trying(self.name, self._probe)
-        except Unreachable:
-            if not self._patience.stopping:
-                raise
-            return False
-        return True
+            found = self._consumer.committed(new, timeout=_WITHIN)
+        except KafkaException as failure:
+            raise trouble_or_refusal(self.name, failure.args[0]) from None
+        for each in found:
+            self._deliveries.begin(each.partition, each.metadata)
 
     def _handed(self, most: int) -> list[Message]:
-        records, self._hand = self._hand[:most], self._hand[most:]
+        count = self._together(most)
+        records, self._hand = self._hand[:count], self._hand[count:]
         messages = [self._message(record, line) for line, record in enumerate(records, self._line)]
+        if records and self._deliveries.before(*_place(records[0])) >= self._most_deliveries:
+            self._bury(messages[0], self._deliveries.before(*_place(records[0])))
+            return []
         self._line += len(messages)
+        self._write_down(records)
         return messages
+
+    def _together(self, most: int) -> int:
+        """How many of those in hand are handed out: one, if it comes alone, or those before it."""
+        if not self._deliveries.doubtful:
+            return most
+        alone = (self._deliveries.alone(*_place(record)) for record in self._hand[:most])
+        return max(1, next((number for number, found in enumerate(alone) if found), most))
+
+    def _bury(self, message: Message, times: int) -> None:
+        self._grave.bury(message, DELIVERED_TOO_OFTEN, too_often(times))
+        self.acknowledge([message])
+
+    def _write_down(self, records: Sequence[Record]) -> None:
+        """Say in the group that they are handed out, where earlier ones may not have been answered."""
+        if not self._deliveries.unwritten:
+            return
+        ends = {partition: offset + 1 for partition, offset in map(_place, records)}
+        written = self._deliveries.hand_out(ends)
+        if written:
+            firsts = dict(map(_place, reversed(records)))
+            there = [TopicPartition(self._topic, each, firsts[each], said) for each, said in written.items()]
+            # without it they count once less
+            with suppress(KafkaException):
+                self._consumer.commit(offsets=there, asynchronous=False)
 
     def _message(self, record: Record, line: int) -> Message:
         value, key, headers = record.value() or b"", record.key(), _headers(record)
@@ -174,7 +224,10 @@ class KafkaSource:
         """Commit what is owed, or see that it has to wait."""
         if not self._owed:
             return
-        owed = [TopicPartition(self._topic, *end) for end in self._owed.items()]
+        owed = [
+            TopicPartition(self._topic, partition, offset, self._deliveries.pass_on(partition, offset))
+            for partition, offset in self._owed.items()
+        ]
         try:
             done = self._consumer.commit(offsets=owed, asynchronous=False) or []
         except KafkaException as failure:
@@ -207,6 +260,7 @@ class KafkaSource:
         for each in partitions:
             self._first.pop(each.partition, None)
             self._owed.pop(each.partition, None)
+            self._deliveries.forget(each.partition)
         self._hand = [record for record in self._hand if record.partition() in self._first]
 
     def lag(self) -> int | None:
@@ -229,6 +283,7 @@ class KafkaSource:
     def close(self) -> None:
         """Leave the group; what was not acknowledged goes to another reader."""
         self._consumer.close()
+        self._grave.close()
 
 
 def _ends(messages: Sequence[Message]) -> dict[int, int]:

@@ -20,7 +20,7 @@ from nats.js import errors as js_errors
 from scorekit import config
 from scorekit.errors import ScorekitError, Unreachable
 from scorekit.feeds.retrying import Patience, Trouble
-from scorekit.feeds.uris import Address, tls_context
+from scorekit.feeds.uris import Address, certificate_hint, tls_context
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ _PING = 3
 """Seconds between two signs of life; two that fail are the end of a connection."""
 
 _HINTS = (
+    (("ask for tls",), "let the server require TLS, or write nats://"),
     (
         ("authorization", "authentication"),
         "check SCOREKIT_NATS_USER and SCOREKIT_NATS_PASSWORD, or SCOREKIT_NATS_TOKEN",
@@ -46,8 +47,23 @@ _HINTS = (
         ("permissions",),
         "let that user publish to the subject, to $JS.API.> and to $JS.ACK.>, and have an inbox",
     ),
-    (("certificate",), "name the authority's certificate with tls-ca"),
 )
+
+
+class TlsClient(Client):
+    """A client that tells a server without TLS nothing, least of all a password.
+
+    The library's own begins TLS only where the server asks for it, whatever the address says.
+    """
+
+    def _connect_command(self) -> bytes:
+        if not self._server_info.get("tls_required"):
+            raise errors.Error(_PLAIN)
+        found: bytes = super()._connect_command()
+        return found
+
+
+_PLAIN = "it does not ask for TLS"
 
 
 class Connection:
@@ -121,7 +137,7 @@ class Connection:
     async def _connect(self) -> Client:
         await self._drop()
         self._heard = None
-        client = Client()
+        client = TlsClient() if "tls" in self._options else Client()
         await client.connect(**self._options, error_cb=self._hear)
         self._client = client
         return client
@@ -187,7 +203,8 @@ _UNAVAILABLE = 500
 
 
 def _hint(text: str) -> str | None:
-    return next((hint for marks, hint in _HINTS if any(mark in text.lower() for mark in marks)), None)
+    found = (hint for marks, hint in _HINTS if any(mark in text.lower() for mark in marks))
+    return next(found, None) or certificate_hint(text)
 
 
 def _client_options(address: Address) -> dict[str, Any]:

@@ -106,14 +106,13 @@ class NatsSource:
         """
         if self._stopped:
             return None
-        try:
-            self._connection.asking(lambda client: self._fill(client, most, wait, gather))
-        except Unreachable:
-            # nothing is in hand, so that stopping needs no server
-            if not self._connection.patience.stopping:
-                raise
-            return []
+        self._connection.patience.keep_trying(self.name, lambda: self._try_to_fill(most, wait, gather))
         return self._handed(most)
+
+    def _try_to_fill(self, most: int, wait: float, gather: float) -> None:
+        # nothing is in hand, so that stopping needs no server
+        if not self._connection.patience.stopping:
+            self._connection.try_once(lambda client: self._fill(client, most, wait, gather))
 
     async def _fill(self, client: Client, most: int, wait: float, gather: float) -> None:
         await self._make_ready(client)

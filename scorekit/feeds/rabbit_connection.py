@@ -21,7 +21,7 @@ from pika.adapters.select_connection import SelectConnection
 
 from scorekit.errors import DataError, ScorekitError, Unreachable
 from scorekit.feeds.retrying import Trouble
-from scorekit.feeds.uris import Address, tls_context
+from scorekit.feeds.uris import Address, certificate_hint, tls_context
 
 _HEARTBEAT = 20
 """Seconds; a connection on which nothing comes for twice as long is lost."""
@@ -311,7 +311,7 @@ def _refusal(shown: str, cause: BaseException) -> ScorekitError | None:
     if isinstance(cause, exceptions.ConnectionClosed | exceptions.ChannelClosed):
         return _of_reply(shown, cause.reply_code, cause.reply_text)
     if "certificate" in str(cause).lower():
-        return Unreachable(f"{shown} refuses: {cause}", hint="name the authority's certificate with tls-ca")
+        return Unreachable(f"{shown} refuses: {cause}", hint=certificate_hint(str(cause)))
     return None
 
 

@@ -15,7 +15,7 @@ from scorekit.errors import ScorekitError, Unreachable
 from scorekit.feeds import Message
 from scorekit.feeds.letters import MESSAGE_ID
 from scorekit.feeds.retrying import Patience, Trouble
-from scorekit.feeds.uris import Address
+from scorekit.feeds.uris import Address, certificate_hint
 
 T = TypeVar("T")
 
@@ -131,7 +131,6 @@ _HINTS = (
     (("NOPERM", "No permissions"), "give that user the stream's key and the commands of @stream"),
     (("WRONGTYPE",), "name a key that holds a stream, or none yet"),
     (("MOVED", "CROSSSLOT"), "name the server of a cluster that holds the stream"),
-    (("certificate", "CERTIFICATE"), "name the authority's certificate with tls-ca"),
 )
 
 
@@ -159,9 +158,8 @@ def translated(shown: str) -> Iterator[None]:
     except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
         if "certificate" in str(error).lower():
             raise _refused(shown, _said(error)) from None
-        raise Trouble(
-            f"no connection ({_said(error)})", hint="check that the server runs, and its host and port"
-        ) from None
+        hint = certificate_hint(_said(error)) or "check that the server runs, and its host and port"
+        raise Trouble(f"no connection ({_said(error)})", hint=hint) from None
     except exceptions.ResponseError as error:
         _of_response(shown, error)
 
@@ -183,4 +181,5 @@ def _said(error: Exception) -> str:
 
 def _refused(shown: str, text: str) -> ScorekitError:
     hint = next((hint for marks, hint in _HINTS if any(mark in text for mark in marks)), None)
+    hint = hint or certificate_hint(text)
     return Unreachable(f"{shown} refuses: {text}", hint=hint)

@@ -334,6 +334,24 @@ def _check_tls(address: Address, tls: Tls) -> None:
             address.refuse(f"has {name}={file}, and there is no such file", "name a file in PEM form")
 
 
+def certificate_hint(said: str) -> str | None:
+    """What to do where a connection failed by a certificate; None if it did by something else.
+
+    Examples
+    --------
+    >>> certificate_hint("tlsv13 alert certificate required")
+    'show a certificate that the server knows: tls-cert and tls-key'
+    """
+    said = said.lower().replace("_", " ")
+    if any(mark in said for mark in _UNSHOWN):
+        return "show a certificate that the server knows: tls-cert and tls-key"
+    return "name the authority's certificate with tls-ca" if "certificate" in said else None
+
+
+_UNSHOWN = ("alert", "eof occurred in violation of protocol")
+"""Said where the server does not like the client's certificate, or hangs up as there is none."""
+
+
 def tls_context(address: Address) -> Any:
     """An ``ssl.SSLContext`` that trusts what the address says, or what the system does.
 

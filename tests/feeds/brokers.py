@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ import redis
 
 from scorekit.feeds.letters import MESSAGE_ID
 from scorekit.feeds.rabbit_source import KEY
+from tests.feeds.proxy import Proxy
 
 
 class Found(NamedTuple):
@@ -25,7 +27,17 @@ class Found(NamedTuple):
 
 
 class Place(Protocol):
-    """A broker, and names in it that no other test has."""
+    """A broker, and names in it that no other test has.
+
+    Methods
+    -------
+    proxy
+        A network in front of it.
+    guarded
+        The address of rows with a password that is wrong.
+    fill
+        Answers find no room from now on; what makes room again.
+    """
 
     kind: str
     host: str
@@ -37,10 +49,19 @@ class Place(Protocol):
     def sink_uri(self, port: int | None = None, *, name: str = "", **options: object) -> str: ...
     def publish(self, values: Sequence[bytes], key: bytes | None = None, **headers: str) -> None: ...
     def published(self, count: int, *, name: str = "", within: float = 20) -> list[Found]: ...
+    def proxy(self) -> Proxy: ...
+    @contextmanager
+    def guarded(self) -> Iterator[str]: ...
+    def fill(self) -> Callable[[], object]: ...
     def clean(self) -> None: ...
 
 
-def _uri(scheme: str, host: str, port: int, name: str, options: dict[str, object]) -> str:
+def with_login(uri: str) -> str:
+    """An address with a user nobody knows."""
+    return uri.replace("://", "://nobody:s3cret@")
+
+
+def uri_of(scheme: str, host: str, port: int, name: str, options: dict[str, object]) -> str:
     pairs = "&".join(f"{key.replace('_', '-')}={quote(str(value))}" for key, value in options.items())
     return f"{scheme}://{host}:{port}/{name}" + (f"?{pairs}" if pairs else "")
 
@@ -58,10 +79,10 @@ class RedisPlace:
 
     def source_uri(self, port: int | None = None, **options: object) -> str:
         options = {"group": "g", "claim_after": 1, **options}
-        return _uri("redis", self.host, port or self.port, self.rows, options)
+        return uri_of("redis", self.host, port or self.port, self.rows, options)
 
     def sink_uri(self, port: int | None = None, *, name: str = "", **options: object) -> str:
-        return _uri("redis", self.host, port or self.port, name or self.scores, options)
+        return uri_of("redis", self.host, port or self.port, name or self.scores, options)
 
     def publish(self, values: Sequence[bytes], key: bytes | None = None, **headers: str) -> None:
         together = self.client.pipeline(transaction=False)
@@ -76,6 +97,19 @@ class RedisPlace:
                 return [self._found(fields) for _, fields in found]
             time.sleep(0.05)
         raise AssertionError
+
+    def proxy(self) -> Proxy:
+        return Proxy(self.host, self.port)
+
+    @contextmanager
+    def guarded(self) -> Iterator[str]:
+        yield with_login(self.source_uri())
+
+    def fill(self) -> Callable[[], object]:
+        """Of a server of the test's own: it has no more memory."""
+        self.client.config_set("maxmemory-policy", "noeviction")
+        self.client.config_set("maxmemory", 1)
+        return lambda: self.client.config_set("maxmemory", 0)
 
     def _found(self, fields: dict[bytes, bytes]) -> Found:
         value, key = fields.pop(b"value"), fields.pop(b"key", None)
@@ -111,10 +145,10 @@ class RabbitPlace:
 
     def source_uri(self, port: int | None = None, **options: object) -> str:
         options.pop("claim_after", None)
-        return _uri("amqp", self.host, port or self.port, self.rows, options)
+        return uri_of("amqp", self.host, port or self.port, self.rows, options)
 
     def sink_uri(self, port: int | None = None, *, name: str = "", **options: object) -> str:
-        return _uri("amqp", self.host, port or self.port, name or self.scores, options)
+        return uri_of("amqp", self.host, port or self.port, name or self.scores, options)
 
     def publish(self, values: Sequence[bytes], key: bytes | None = None, **headers: str) -> None:
         named: dict[str, Any] = {**headers, **({KEY: key.decode()} if key else {})}
@@ -133,6 +167,29 @@ class RabbitPlace:
                 continue
             found.append(self._found(properties, body))
         return found + self._rest(name or self.scores)
+
+    def proxy(self) -> Proxy:
+        return Proxy(self.host, self.port)
+
+    @contextmanager
+    def guarded(self) -> Iterator[str]:
+        yield with_login(self.source_uri())
+
+    def fill(self) -> Callable[[], object]:
+        """The queue of answers says that it is full, a little after it is."""
+        self.declare(self.scores, x_max_length=5, x_overflow="reject-publish")
+        channel = self.connection.channel()
+        channel.confirm_delivery()
+        with suppress(pika.exceptions.NackError):
+            for _ in range(100_000):
+                channel.basic_publish("", self.scores, b"before")
+        return self._drop
+
+    def _drop(self) -> None:
+        """Delete the queue, which is made again without a limit; from any thread."""
+        connection = pika.BlockingConnection(pika.ConnectionParameters(self.host, self.port))
+        connection.channel().queue_delete(self.scores)
+        connection.close()
 
     def _rest(self, name: str) -> list[Found]:
         found = []

@@ -7,10 +7,17 @@ to make topics, to stop brokers and to let them refuse, which are called here.
 from __future__ import annotations
 
 import ctypes
+import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import confluent_kafka
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from scorekit.feeds.letters import MESSAGE_ID
+from tests.feeds.brokers import Found, uri_of
+from tests.feeds.proxy import Proxy
 
 PRODUCE, FETCH = 0, 1
 """Kinds of requests."""
@@ -75,3 +82,54 @@ class KafkaCluster:
     def close(self) -> None:
         self._library.rd_kafka_mock_cluster_destroy(self._cluster)
         self._library.rd_kafka_destroy(self._client)
+
+
+class KafkaPlace:
+    """Topics of a cluster of the test's own."""
+
+    kind = "kafka"
+    rows, scores = "rows", "scores"
+
+    def __init__(self) -> None:
+        self.cluster = KafkaCluster()
+        self.host, _, port = self.cluster.servers.partition(":")
+        self.port = int(port)
+        for topic in ("rows", "scores", "rows-dead", "rows.dead-letters"):
+            self.cluster.create(topic)
+
+    def source_uri(self, port: int | None = None, **options: object) -> str:
+        options.pop("claim_after", None)
+        options = {"group": "g", "session_seconds": 2, **options}
+        return uri_of("kafka", self.host, port or self.port, self.rows, options)
+
+    def sink_uri(self, port: int | None = None, *, name: str = "", **options: object) -> str:
+        return uri_of("kafka", self.host, port or self.port, name or self.scores, options)
+
+    def publish(self, values: Sequence[bytes], key: bytes | None = None, **headers: str) -> None:
+        producer = Producer({"bootstrap.servers": self.cluster.servers, "message.max.bytes": 64 << 20})
+        for value in values:
+            producer.produce(self.rows, value, key, headers=headers)
+        assert producer.flush(20) == 0
+
+    def published(self, count: int, *, name: str = "", within: float = 20) -> list[Found]:
+        consumer = Consumer({"bootstrap.servers": self.cluster.servers, "group.id": "nobody"})
+        topic, until = TopicPartition(name or self.scores, 0, 0), time.monotonic() + within
+        while (end := consumer.get_watermark_offsets(topic, within)[1]) < count and time.monotonic() < until:
+            time.sleep(0.05)
+        consumer.assign([topic])
+        found: list[Found] = []
+        while len(found) < end:
+            for record in consumer.consume(end - len(found), within):
+                found.append(_found(record.value(), record.key(), dict(record.headers() or ())))
+        consumer.close()
+        return found
+
+    def proxy(self) -> Proxy:
+        return Proxy(self.host, self.port, named=True)
+
+    def clean(self) -> None:
+        self.cluster.close()
+
+
+def _found(value: bytes, key: bytes | None, headers: dict[str, bytes]) -> Found:
+    return Found(value, key, headers, headers.pop(MESSAGE_ID, b"").decode())

@@ -6,11 +6,12 @@ import asyncio
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from typing import Any
 import nats
 from nats.js import api
 
+from scorekit.feeds.nats_sink import KEY
+from tests.feeds.brokers import Found, uri_of, with_login
+from tests.feeds.proxy import Proxy
 from tests.feeds.servers import Place, free_port, missing
 
 
@@ -86,10 +90,12 @@ def _listens(port: int) -> bool:
 
 
 @contextmanager
-def own_nats(*options: str) -> Iterator[OwnNats]:
+def own_nats(*options: str, config: str = "") -> Iterator[OwnNats]:
     """A server of our own."""
     with tempfile.TemporaryDirectory(prefix="scorekit-nats-") as folder:
-        server = OwnNats(Path(folder), *options)
+        file = Path(folder, "nats.conf")
+        file.write_text(config)
+        server = OwnNats(Path(folder), "-c", str(file), *options)
         server.start()
         try:
             yield server
@@ -100,8 +106,9 @@ def own_nats(*options: str) -> Iterator[OwnNats]:
 class Streams:
     """Streams of a server that no other test has, deleted at the end."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.host, self.port = host, port
+        self._tls = {} if tls is None else {"tls": tls}
         self.rows = f"scorekit-{uuid.uuid4().hex[:12]}"
         self.scores = f"{self.rows}-scores"
         self._made: list[str] = []
@@ -110,7 +117,7 @@ class Streams:
 
     def doing(self, work: Any) -> Any:
         async def do() -> Any:
-            client = await nats.connect(f"nats://{self.host}:{self.port}")
+            client = await nats.connect(f"nats://{self.host}:{self.port}", **self._tls)
             try:
                 return await work(client.jetstream())
             finally:
@@ -123,12 +130,10 @@ class Streams:
         self.doing(lambda js: js.add_stream(api.StreamConfig(name=name, subjects=list(subjects), **options)))
 
     def source_uri(self, port: int | None = None, **options: object) -> str:
-        pairs = "&".join(f"{name.replace('_', '-')}={value}" for name, value in options.items())
-        uri = f"nats://{self.host}:{port or self.port}/{self.rows}.reader"
-        return uri + (f"?{pairs}" if pairs else "")
+        return uri_of("nats", self.host, port or self.port, f"{self.rows}.reader", options)
 
-    def sink_uri(self, port: int | None = None, *, name: str = "") -> str:
-        return f"nats://{self.host}:{port or self.port}/{name or self.scores}"
+    def sink_uri(self, port: int | None = None, *, name: str = "", **options: object) -> str:
+        return uri_of("nats", self.host, port or self.port, name or self.scores, options)
 
     def publish(self, values: Sequence[bytes], **headers: str) -> None:
         async def work(js: Any) -> None:
@@ -154,3 +159,44 @@ class Streams:
     def clean(self) -> None:
         for name in self._made:
             self.doing(lambda js, name=name: js.delete_stream(name))
+
+
+class NatsPlace(Streams):
+    """Streams of a server, as every broker's place is."""
+
+    kind = "nats"
+
+    def source_uri(self, port: int | None = None, **options: object) -> str:
+        options["ack_seconds"] = options.pop("claim_after", 1)
+        return super().source_uri(port, **options)
+
+    def publish(self, values: Sequence[bytes], key: bytes | None = None, **headers: str) -> None:
+        super().publish(values, **headers, **({KEY: key.decode()} if key else {}))
+
+    def published(self, count: int, *, name: str = "", within: float = 20) -> list[Found]:
+        until = time.monotonic() + within
+        while len(found := self.stored(name)) < count and time.monotonic() < until:
+            time.sleep(0.05)
+        return [_found(*each) for each in found]
+
+    def proxy(self) -> Proxy:
+        return Proxy(self.host, self.port)
+
+    @contextmanager
+    def guarded(self) -> Iterator[str]:
+        """Of a server of the test's own: one that asks nobody takes every password."""
+        with own_nats("--user", "me", "--pass", "other") as server:
+            yield with_login(self.source_uri(server.port))
+
+    def fill(self) -> Callable[[], object]:
+        names = [self.scores, f"{self.rows}-dead", f"{self.rows}.dead-letters"]
+        full = api.StreamConfig(name=self.scores, subjects=names, max_msgs=1, discard=api.DiscardPolicy.NEW)
+        self.doing(lambda js: js.publish(self.scores, b"before"))
+        self.doing(lambda js: js.update_stream(full))
+        return lambda: self.doing(lambda js: js.update_stream(full.evolve(max_msgs=-1)))
+
+
+def _found(value: bytes, headers: dict[str, str]) -> Found:
+    known_by, key = headers.pop("Nats-Msg-Id", ""), headers.pop(KEY, "")
+    named = {name: content.encode() for name, content in headers.items()}
+    return Found(value, key.encode() or None, named, known_by.removeprefix("dead/"))

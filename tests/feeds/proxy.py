@@ -21,9 +21,16 @@ class Proxy:
         Seconds by which each piece is late.
     after, back : int or None
         Bytes from a client, or back to it, after which its connection is cut, once.
+
+    Parameters
+    ----------
+    host : str
+    port : int
+    named : bool
+        Whether the server tells clients where it is, as one of Kafka does: its port becomes the proxy's.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, named: bool = False) -> None:
         self.delay = 0.0
         self._mute: set[socket.socket] = set()
         self.after: int | None = None
@@ -33,6 +40,7 @@ class Proxy:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
         self._refusing = False
+        self._names = (_named(host, port), _named(host, self.port)) if named else None
         threading.Thread(target=self._listen, daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -86,10 +94,15 @@ class Proxy:
                     continue
                 if self._due(len(piece), "after" if asking else "back"):
                     break
-                taker.sendall(piece)
+                taker.sendall(piece.replace(*self._names) if self._names and not asking else piece)
         for each in (giver, taker):
             _close(each)
             self._open.discard(each)
+
+
+def _named(host: str, port: int) -> bytes:
+    """A server as Kafka's answers name it."""
+    return host.encode() + port.to_bytes(4, "big")
 
 
 def _close(each: socket.socket) -> None:

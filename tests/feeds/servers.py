@@ -108,10 +108,7 @@ def rabbit_server() -> Iterator[Place]:
     if rabbit_answers(host, port):
         yield host, port
         return
-    program = _LIBRARY if _LIBRARY.exists() else shutil.which("rabbitmq-server")
-    if program is None:
-        missing("RabbitMQ", "install rabbitmq-server, or set RABBITMQ_TEST_SERVER to HOST:PORT")
-    with _own_rabbit(str(program)) as started:
+    with own_rabbit() as started:
         yield "127.0.0.1", started
 
 
@@ -124,11 +121,16 @@ def rabbit_answers(host: str, port: int) -> bool:
 
 
 @contextmanager
-def _own_rabbit(program: str) -> Iterator[int]:
+def own_rabbit(*settings: str) -> Iterator[int]:
+    """A RabbitMQ server of our own, with further lines of its configuration; its port."""
+    program = _LIBRARY if _LIBRARY.exists() else shutil.which("rabbitmq-server")
+    if program is None:
+        missing("RabbitMQ", "install rabbitmq-server, or set RABBITMQ_TEST_SERVER to HOST:PORT")
     port, distribution = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="scorekit-rabbit-") as folder:
         Path(folder, "plugins").write_text("[].\n")
-        Path(folder, "rabbitmq.conf").write_text(f"listeners.tcp.default = 127.0.0.1:{port}\n")
+        listening = f"listeners.tcp.default = 127.0.0.1:{port}"
+        Path(folder, "rabbitmq.conf").write_text("\n".join([listening, *settings, ""]))
         environment = {
             **os.environ,
             "HOME": folder,
@@ -141,7 +143,7 @@ def _own_rabbit(program: str) -> Iterator[int]:
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins",
         }
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        server = subprocess.Popen([program], env=environment, start_new_session=True, **quiet)
+        server = subprocess.Popen([str(program)], env=environment, start_new_session=True, **quiet)
         try:
             until = time.monotonic() + 120
             while not rabbit_answers("127.0.0.1", port):

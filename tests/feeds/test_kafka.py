@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -111,19 +109,6 @@ def test_an_answer_to_an_answer_has_one_id(kafka: KafkaCluster) -> None:
     consumer.close()
 
 
-def test_what_was_acknowledged_never_comes_again_and_everything_else_does(kafka: KafkaCluster) -> None:
-    publish(kafka, [b"%d" % number for number in range(10)])
-    first = source_of(kafka)
-    messages = take(first, 10)
-    first.acknowledge(messages[:4])
-    first.close()
-    second = source_of(kafka)
-    again = take(second, 6)
-    second.close()
-    assert [m.value for m in again] == [b"4", b"5", b"6", b"7", b"8", b"9"]
-    assert [m.id for m in again] == [m.id for m in messages[4:]]
-
-
 def test_a_new_group_begins_with_the_oldest_message_or_with_the_next(kafka: KafkaCluster) -> None:
     publish(kafka, [b"old"])
     latest = source_of(kafka, group="late", **{"from": "latest"})
@@ -148,28 +133,6 @@ def test_answers_stay_in_order_within_a_partition_without_any_key(kafka: KafkaCl
         assert mine == [b"<%d>" % n for n in range(50)]
 
 
-def test_a_dead_letter_is_as_it_came_and_says_why(kafka: KafkaCluster) -> None:
-    kafka.create("dead")
-    publish(kafka, [b"fine", b"\xff{"], key=b"\x00k", headers=[("a", b"1")])
-    source = source_of(kafka)
-    message = take(source, 2)[1]
-    grave = connect(kafka.uri("dead")).dead_letters()
-    grave.bury(message, "invalid_json", "not JSON at character 1")
-    source.close()
-    grave.close()
-    ((key, value, headers, _),) = published(kafka, "dead", 1)
-    assert (key, value) == (b"\x00k", b"\xff{")
-    assert headers == {
-        "a": b"1",
-        "__streams.errors.exception": b"invalid_json",
-        "__streams.errors.message": b"not JSON at character 1",
-        "__streams.errors.topic": b"rows",
-        "__streams.errors.partition": b"0",
-        "__streams.errors.offset": b"1",
-        MESSAGE_ID: b"g/rows/0/1",
-    }
-
-
 def test_no_value_is_an_empty_one_and_a_long_one_is_kept_for_the_dead_letter(kafka: KafkaCluster) -> None:
     publish(kafka, [None])
     publish(kafka, [b"x" * (LINE_LIMIT + 1)])
@@ -191,16 +154,6 @@ def test_a_batch_takes_what_is_there_and_no_more(kafka: KafkaCluster) -> None:
     assert source.receive(100, 0.1, 1) == []
     source.stop()
     assert source.receive(100, 10, 1) is None
-    source.close()
-
-
-def test_whoever_asks_to_stop_does_not_wait(kafka: KafkaCluster) -> None:
-    reading, writing = os.pipe()
-    source = source_of(kafka, Patience(wake=reading))
-    os.write(writing, b"\0")
-    started = time.monotonic()
-    assert source.receive(10, 30, 1) == []
-    assert time.monotonic() - started < 1
     source.close()
 
 
@@ -343,47 +296,6 @@ def test_what_is_wrong_with_an_address_is_named(kafka: KafkaCluster, uri: str, s
     with pytest.raises(UsageError, match=said) as refusal:
         connect(uri.format(kafka.servers)).source(10, None).receive(1, 0, 0)
     assert "word" not in f"{refusal.value.message} {refusal.value.hint}"
-
-
-def read_in_a_process(uri: str, sink: str, *, hold: float) -> subprocess.Popen[str]:
-    command = [sys.executable, str(READER), uri, sink, str(hold)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent.parent
-    )
-
-
-def test_readers_that_are_killed_lose_nothing_and_repeat_a_batch_at_most(kafka: KafkaCluster) -> None:
-    kafka.create("big", 2)
-    for partition in range(2):
-        values = [b"%d:%d" % (partition, n) for n in range(1000)]
-        publish(kafka, values, topic="big", partition=partition)
-    uri, sink = kafka.uri("big", group="g", session_seconds=6), kafka.uri("scores")
-    kills = 0
-    for _ in range(3):
-        reader = read_in_a_process(uri, sink, hold=0.02)
-        assert reader.stdout is not None
-        for _ in range(4):
-            reader.stdout.readline()
-        reader.send_signal(signal.SIGKILL)
-        reader.wait()
-        reader.stdout.close()
-        kills += 1
-    last = read_in_a_process(uri, sink, hold=0)
-    found: list[Got] = []
-    until = time.monotonic() + 90
-    while time.monotonic() < until and len({got[1] for got in found}) < 2000:
-        time.sleep(1)
-        found = published(kafka, "scores", 1)
-        total = Consumer({"bootstrap.servers": kafka.servers, "group.id": "x"})
-        end = total.get_watermark_offsets(TopicPartition("scores", 0), 5)[1]
-        total.close()
-        found = published(kafka, "scores", end)
-    last.terminate()
-    last.wait()
-    assert len({got[1] for got in found}) == 2000
-    ids = Counter(got[2][MESSAGE_ID] for got in found)
-    assert len(ids) == 2000
-    assert len(found) - 2000 <= kills * 100
 
 
 def test_nothing_is_written_to_standard_error(kafka: KafkaCluster) -> None:

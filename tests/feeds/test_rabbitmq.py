@@ -17,10 +17,10 @@ from scorekit.feeds import Message
 from scorekit.feeds.rabbitmq import OPTIONS
 from scorekit.feeds.retrying import Patience
 from scorekit.feeds.uris import connect
+from tests.feeds.acting import BATCH, answer, answers, numbers, source_of, take
 from tests.feeds.brokers import RabbitPlace
 from tests.feeds.proxy import Proxy
 from tests.feeds.servers import free_port, rabbit_server
-from tests.feeds.test_conformance import BATCH, answer, answers, numbers, source_of, take
 
 
 @pytest.fixture(scope="module")

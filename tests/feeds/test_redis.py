@@ -18,9 +18,9 @@ from scorekit.feeds.letters import MESSAGE_ID
 from scorekit.feeds.redis_streams import OPTIONS
 from scorekit.feeds.retrying import Patience, Trouble
 from scorekit.feeds.uris import connect
+from tests.feeds.acting import BATCH, answer, answers, numbers, source_of, take
 from tests.feeds.brokers import RedisPlace
 from tests.feeds.servers import OwnRedis, own_redis, redis_server
-from tests.feeds.test_conformance import BATCH, answer, answers, numbers, source_of, take
 
 
 @pytest.fixture(scope="module")

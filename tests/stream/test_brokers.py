@@ -32,24 +32,22 @@ from scorekit.stream.road import Road
 from scorekit.stream.stopping import Stopping
 from scorekit.stream.telling import Telling
 from tests.conftest import Bank
-from tests.feeds.brokers import Place, RabbitPlace, RedisPlace
-from tests.feeds.servers import rabbit_server, redis_server
+from tests.feeds.brokers import Place, RabbitPlace
+from tests.feeds.places import KINDS, Server, place_at, server_of
 
 ROWS = 2000
 
 
-@pytest.fixture(scope="module", params=["redis", "rabbit"])
-def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, str, int]]:
-    with (redis_server if request.param == "redis" else rabbit_server)() as place:
-        yield (request.param, *place)
+@pytest.fixture(scope="module", params=KINDS)
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    with server_of(request.param) as found:
+        yield found
 
 
 @pytest.fixture
-def broker(server: tuple[str, str, int]) -> Iterator[Place]:
-    kind, *place = server
-    made: Place = (RedisPlace if kind == "redis" else RabbitPlace)(*place)
-    yield made
-    made.clean()
+def broker(server: Server) -> Iterator[Place]:
+    with place_at(server) as made:
+        yield made
 
 
 def rows_of(bank: Bank, count: int) -> list[bytes]:
