@@ -41,6 +41,19 @@ PolicyOption = Annotated[
         "--policy", help=r"File with \[quality], \[fallback] and \[switch]. Default: the settings file."
     ),
 ]
+TrainFromOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--train-from", metavar="PLACE", help="Folder or s3:// prefix that clients may name as data."
+    ),
+]
+UploadsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--uploads",
+        help="Folder of uploaded data, which all who carry out jobs share. Default: beside the store.",
+    ),
+]
 AllowMismatchOption = Annotated[
     bool, typer.Option("--allow-mismatch", help="Load a pickle of another scikit-learn minor version.")
 ]

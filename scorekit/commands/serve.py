@@ -7,7 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from scorekit.commands.options import AllowMismatchOption, PolicyOption, StoreOption, policy_of
+from scorekit.commands.options import (
+    AllowMismatchOption,
+    PolicyOption,
+    StoreOption,
+    TrainFromOption,
+    UploadsOption,
+    policy_of,
+)
 from scorekit.errors import UsageError
 from scorekit.terminal import terminal
 
@@ -72,6 +79,14 @@ def serve(
     window_seconds: Annotated[
         float, typer.Option("--window-seconds", min=1, help="Seconds after which fewer are judged, too.")
     ] = 3600,
+    train_jobs: Annotated[
+        int,
+        typer.Option(
+            "--train-jobs", min=0, max=64, help="Jobs at a time; 0 leaves them to `scorekit worker`."
+        ),
+    ] = 1,
+    train_from: TrainFromOption = None,
+    uploads: UploadsOption = None,
     policy: PolicyOption = None,
     on_quality_fail: Annotated[
         Literal["warn", "fallback", "fail"] | None,
@@ -85,13 +100,14 @@ def serve(
     """Answer requests over HTTP.
 
     Models are loaded, verified and warmed before the port answers; when an alias moves, the
-    next version takes over between two requests. SIGTERM answers what is under way and ends.
+    next version takes over between two requests. SIGTERM answers what is under way, gives
+    back the jobs that are, and ends.
     """
     from scorekit import switches
     from scorekit.access.settings import read_token_settings
     from scorekit.config import CONFIG_META
     from scorekit.server.running import serve as run
-    from scorekit.server.settings import Limits, ServeSettings, Tls
+    from scorekit.server.settings import JobSettings, Limits, ServeSettings, Tls
     from scorekit.stream.windows import Extent
 
     settings = policy_of(ctx, policy)
@@ -101,7 +117,7 @@ def serve(
     reach = switches.note_of_reach(settings, store)
     if reach is not None:
         terminal.log("note", reach)
-    run(
+    stopped = run(
         ServeSettings(
             models=tuple(model or ()),
             store=store,
@@ -117,7 +133,10 @@ def serve(
             insecure=insecure,
             allowed_hosts=tuple(allowed_host or ()),
             limits=Limits(max_body, max_upload, max_rows, timeout, limit_concurrency, rate_limit),
+            jobs=JobSettings(train_jobs, tuple(train_from or ()), uploads),
             allow_mismatch=allow_mismatch,
             quiet=terminal.quiet,
         )
     )
+    if stopped is not None:
+        raise typer.Exit(128 + stopped)

@@ -144,7 +144,7 @@ def train(
     from scorekit.commands.options import policy_of
     from scorekit.terminal import terminal
     from scorekit.training import recipe as recipes
-    from scorekit.training import train as run
+    from scorekit.training.train import train as run
 
     given = {
         "target": target,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from scorekit.commands.options import StoreOption, policy_of, read_age, read_size
+from scorekit.commands.options import (
+    StoreOption,
+    TrainFromOption,
+    UploadsOption,
+    policy_of,
+    read_age,
+    read_size,
+)
 
 
 def worker(
@@ -40,16 +46,8 @@ def worker(
             "--lease", metavar="AGE", help="How long a worker may be silent before others take its jobs."
         ),
     ] = "30s",
-    train_from: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--train-from", metavar="PLACE", help="Folder or s3:// prefix that clients may name as data."
-        ),
-    ] = None,
-    uploads: Annotated[
-        Path | None,
-        typer.Option("--uploads", help="Folder of uploaded data, the service's. Default: beside the store."),
-    ] = None,
+    train_from: TrainFromOption = None,
+    uploads: UploadsOption = None,
     once: Annotated[bool, typer.Option("--once", help="End when no job waits any more.")] = False,
     store: StoreOption = None,
 ) -> None:

@@ -107,7 +107,7 @@ def _described(error: ScorekitError) -> dict[str, Any]:
 
 
 def _train(assignment: Assignment, say: Say) -> dict[str, Any]:
-    from scorekit.training import train
+    from scorekit.training.train import train
 
     job = assignment.job
     asked = dict(job.request)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 from scorekit.errors import JobConflict, JobFailed, JobNotFound, ScorekitError, Unreachable
 from scorekit.jobs.request import TrainRequest
@@ -49,6 +49,16 @@ class Jobs:
         self.session = session
         self._table = JobTable(session)
         self._most_attempts = most_attempts
+
+    def close(self) -> None:
+        """Let go of the state."""
+        self.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
 
     # ---- for callers
 
@@ -128,6 +138,14 @@ class Jobs:
             Id of a job; those that were submitted before it are given.
         """
         return self._table.newest(model or "", status or "", owner or "", limit, before or "")
+
+    def standing(self, job_ids: Collection[str]) -> Sequence[Job]:
+        """Those of some jobs that there are, as they stand."""
+        return self._table.read_all(job_ids)
+
+    def counts(self) -> Mapping[Status, int]:
+        """How many jobs stand at each status; none is left out."""
+        return self._table.counts()
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job; one that has published is done, and one that is over stays as it is.

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from scorekit.errors import UsageError
 from scorekit.store.manifest import Label
 from scorekit.store.references import check_name
 from scorekit.tables.formats import FORMATS
 from scorekit.training.estimators import ESTIMATORS
-from scorekit.training.recipe import Recipe, TaskChoice, make_recipe, validated
-from scorekit.training.train import model_name
+from scorekit.training.recipe import Recipe, TaskChoice, make_recipe, model_name, validated
 
 _OF_SKLEARN = re.compile(r"sklearn(\.[a-z][a-z0-9]*(_[a-z0-9]+)*)+\.[A-Z][A-Za-z0-9]*")
 """A class in a public module of scikit-learn."""
@@ -36,14 +35,18 @@ class SearchRequest(BaseModel):
     cv: int = Field(default=5, ge=2, le=100)
 
 
+def _several(data: Any) -> Any:
+    return (data,) if isinstance(data, str) else data
+
+
 class TrainRequest(BaseModel):
     """What is to be trained, on what.
 
     Attributes
     ----------
     data : tuple of str
-        Files, folders, patterns or ``s3://`` URIs that clients may name; empty where the
-        data is uploaded.
+        Files, folders, patterns or ``s3://`` URIs that clients may name, or one of them alone;
+        empty where the data is uploaded.
     promote : bool
         Make the version the champion.
     target, name, estimator, params, task, positive, id_columns, drop, weight_column, time_column
@@ -54,7 +57,7 @@ class TrainRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: tuple[str, ...] = Field(default=(), max_length=_LONGEST)
+    data: Annotated[tuple[str, ...], BeforeValidator(_several)] = Field(default=(), max_length=_LONGEST)
     promote: bool = False
     target: str
     name: str | None = None
@@ -82,7 +85,10 @@ class TrainRequest(BaseModel):
         UsageError
             Naming the field that is unknown, out of range, or not for clients.
         """
-        request = validated(cls, content)
+        try:
+            request = validated(cls, content)
+        except UsageError as error:
+            raise _refused(error.message, error.hint) from None
         request.check()
         return request
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from scorekit.errors import Unreachable
@@ -20,11 +18,10 @@ _LOOK = 0.2
 """Seconds between two looks whether anything is left to do."""
 
 
-@contextmanager
 def open_jobs(
     store: str | None = None, *, uploads: Path | None = None, most_attempts: int = MOST_ATTEMPTS
-) -> Iterator[Jobs]:
-    """The jobs of a store.
+) -> Jobs:
+    """The jobs of a store, to be closed.
 
     Parameters
     ----------
@@ -42,8 +39,7 @@ def open_jobs(
     """
     opened = Store.open(store)
     folder = uploads or place.folder(opened.uri) / "uploads"
-    with Session(place.find(opened.uri)) as session:
-        yield Jobs(session, opened, Uploads(folder.absolute()), most_attempts)
+    return Jobs(Session(place.find(opened.uri)), opened, Uploads(folder.absolute()), most_attempts)
 
 
 def run_worker(jobs: Jobs, settings: DispatchSettings, listener: Listener, *, once: bool) -> int | None:

@@ -21,7 +21,18 @@ from scorekit.server.hosts import Hosts
 from scorekit.server.logs import Log, listen
 from scorekit.server.pages import assets, model, overview, signing
 from scorekit.server.requests import QUIET, Requests, passing
-from scorekit.server.routes import health, inference, invocations, metrics, models, quality, score, switch
+from scorekit.server.routes import (
+    health,
+    inference,
+    invocations,
+    jobs,
+    metrics,
+    models,
+    quality,
+    score,
+    switch,
+    train,
+)
 from scorekit.server.service import Service
 from scorekit.server.settings import ServeSettings
 
@@ -29,6 +40,8 @@ ROUTERS = (
     score.router,
     inference.router,
     invocations.router,
+    train.router,
+    jobs.router,
     models.router,
     quality.router,
     switch.router,
@@ -98,7 +111,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _refused(request: Request, error: Any) -> Response:
     under_way = passing(request)
     problems.tell(request.app.state.service.log, error, under_way.id)
-    shown = isinstance(error, NotAuthenticated | NotAllowed)
+    shown = isinstance(error, NotAuthenticated) or (isinstance(error, NotAllowed) and error.scope)
     headers = {"WWW-Authenticate": challenge(error)} if shown else {}
     return problems.answer(error, under_way.id, request.url.path, headers)
 

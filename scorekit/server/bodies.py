@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -18,6 +18,8 @@ _PLAIN = ("", "identity")
 
 SMALL = 1 << 16
 """Bytes of a body that says what to do, and holds no data."""
+WRITTEN = 1 << 20
+"""Bytes of a body that are written at a time."""
 
 
 def bounded(receive: Receive, seconds: float) -> Receive:
@@ -91,6 +93,28 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
     try:
         async with asyncio.timeout(seconds):
             return b"".join([part async for part in pieces(request, most)])
+    except TimeoutError:
+        raise too_slow() from None
+
+
+async def keep_body(request: Request, most: int, seconds: float, write: Callable[[bytes], object]) -> None:
+    """Write a body down, unpacked, however large it is: in a thread, for the disk may be slow.
+
+    Raises
+    ------
+    Refused
+        As ``read_body`` has it.
+    """
+    held, size = [], 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for piece in pieces(request, most):
+                held.append(piece)
+                size += len(piece)
+                if size >= WRITTEN:
+                    await asyncio.to_thread(write, b"".join(held))
+                    held, size = [], 0
+            await asyncio.to_thread(write, b"".join(held))
     except TimeoutError:
         raise too_slow() from None
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from scorekit.scoring import SOURCES
 from scorekit.jobs import TrainRequest
+from scorekit.scoring import SOURCES
 from scorekit.server.payloads import PARTS
-from scorekit.state.jobs import STATUSES
 from scorekit.server.tensors import BYTES, DTYPES
+from scorekit.state.jobs import STATUSES
 
 PAYLOAD: dict[str, Any] = {
     "type": "object",

@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, Response
 from scorekit.batch import BatchResult, JobOptions
 from scorekit.errors import Refused, ScorekitError
 from scorekit.server import large
-from scorekit.server.bodies import accepted, pieces, too_slow
+from scorekit.server.bodies import accepted, keep_body
 from scorekit.server.requests import passing
 from scorekit.server.service import Service
 from scorekit.tables.targets import explained
@@ -83,13 +83,8 @@ def _folder() -> Iterator[Path]:
 
 async def _keep(request: Request, service: Service, place: Path) -> None:
     limits = service.settings.limits
-    try:
-        async with asyncio.timeout(limits.seconds):
-            with explained(str(place)), place.open("wb") as file:
-                async for piece in pieces(request, limits.upload):
-                    file.write(piece)
-    except TimeoutError:
-        raise too_slow() from None
+    with explained(str(place)), place.open("wb") as file:
+        await keep_body(request, limits.upload, limits.seconds, file.write)
 
 
 async def _made(

@@ -15,6 +15,7 @@ from typing import Any
 
 from scorekit.gate import Decision
 from scorekit.scoring import FALLBACK, MODEL, REJECTED, SOURCES, ScoredBatch
+from scorekit.state.jobs import Status
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -77,6 +78,7 @@ class Metrics:
             "scorekit_psi", "Population stability index in the last window.", (*model, "feature"), **newest
         )
         self.switch = Gauge("scorekit_switch_open", "Whether the kill switch is not closed.", model, **newest)
+        self.jobs = Gauge("scorekit_jobs", "Jobs of the store by status.", ("status",), **newest)
         self.info = Gauge("scorekit_model_info", "The version that scores.", version, **newest)
 
     @cache  # noqa: B019 - lives as long as the process does
@@ -97,6 +99,11 @@ class Metrics:
     def switched(self, model: str, closed: bool) -> None:  # noqa: FBT001 - what is shown
         """Show how a switch stands; one that cannot be read counts as open."""
         self.switch.labels(model).set(not closed)
+
+    def standing(self, jobs: Mapping[Status, int]) -> None:
+        """Show how many jobs stand at each status."""
+        for status, number in jobs.items():
+            self.jobs.labels(status).set(number)
 
     def text(self) -> tuple[bytes, str]:
         """Everything that was counted, by all workers, and its content type."""

@@ -6,9 +6,10 @@ import shutil
 import socket
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import FrameType
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -18,20 +19,56 @@ from scorekit.errors import UsageError
 from scorekit.server import metrics
 from scorekit.server.app import make_app
 from scorekit.server.connections import Protocol, allow_many
+from scorekit.server.dispatching import dispatching
+from scorekit.server.logs import Log
 from scorekit.server.rates import Rates
 from scorekit.server.settings import ServeSettings
 from scorekit.state.ledger import Ledger
 from scorekit.store.versions import Store
+from scorekit.stream.stopping import Stopping
 
 DRAIN = 30
 """Seconds that requests under way have to end in, after SIGTERM."""
 BACKLOG = 4096
+HEALTH = 60
+"""Seconds for a worker to say that it lives: one that is just begun imports first, on a busy machine slowly."""
 
 _CERT_REQS = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
 
-def serve(settings: ServeSettings) -> None:
+class _Server(uvicorn.Server):
+    """Answers requests in this process, and stops the jobs as soon as a signal comes."""
+
+    def __init__(self, config: uvicorn.Config, stop_jobs: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stop_jobs = stop_jobs
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        self._stop_jobs()
+        super().handle_exit(sig, frame)
+
+
+class _Workers(Multiprocess):
+    """Has processes answer requests, and stops the jobs when they are to end."""
+
+    def __init__(self, config: uvicorn.Config, bound: socket.socket, stop_jobs: Callable[[], None]) -> None:
+        super().__init__(config, sockets=[bound])
+        self._stop_jobs = stop_jobs
+
+    def terminate_all(self) -> None:
+        """Ask the processes to end."""
+        self._stop_jobs()
+        super().terminate_all()
+
+
+def serve(settings: ServeSettings) -> int | None:
     """Serve until a signal says to stop.
+
+    Returns
+    -------
+    int or None
+        The signal, where one process did everything.
 
     Raises
     ------
@@ -41,12 +78,15 @@ def serve(settings: ServeSettings) -> None:
     settings.check()
     _try(settings)
     allow_many()
-    with _shared_counters(settings.workers), _bound(settings) as bound:
+    log = Log(quiet=settings.quiet)
+    with Stopping() as stopping, _shared_counters(settings.workers), _bound(settings) as bound:
         config = _config(settings)
-        if settings.workers > 1:
-            Multiprocess(config, sockets=[bound]).run()
-        else:
-            uvicorn.Server(config).run(sockets=[bound])
+        with dispatching(settings, log) as stop_jobs:
+            if settings.workers > 1:
+                _Workers(config, bound, stop_jobs).run()
+            else:
+                _Server(config, stop_jobs).run(sockets=[bound])
+    return stopping.asked
 
 
 def _try(settings: ServeSettings) -> None:
@@ -106,6 +146,7 @@ def _config(settings: ServeSettings) -> uvicorn.Config:
             date_header=True,
             backlog=BACKLOG,
             timeout_graceful_shutdown=DRAIN,
+            timeout_worker_healthcheck=HEALTH,
             ssl_certfile=tls.certfile if tls else None,
             ssl_keyfile=tls.keyfile if tls else None,
             ssl_ca_certs=tls.ca_certs if tls else None,

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from scorekit.access import Access, open_access
 from scorekit.gate import Decision, said
+from scorekit.jobs import AllowedPlaces, Jobs, open_jobs
 from scorekit.server.fleet import Fleet
 from scorekit.server.heavy import Heavy
 from scorekit.server.lane import Lane
@@ -21,6 +22,7 @@ from scorekit.server.served import Means
 from scorekit.server.settings import ServeSettings
 from scorekit.server.traces import open_traces
 from scorekit.server.traffic import Meter
+from scorekit.server.waiting import Waits
 from scorekit.state.ledger import Ledger
 from scorekit.store.versions import Store
 
@@ -41,6 +43,11 @@ class Service:
     traces : Traces
     store : Store
     ledger : Ledger
+    jobs : Jobs
+    allowed : AllowedPlaces
+        Which data clients may name to train from.
+    waits : Waits
+        For the end of jobs.
     fleet : Fleet
     heavy : Heavy
     access : Access
@@ -55,6 +62,8 @@ class Service:
     """
 
     ledger: Ledger
+    jobs: Jobs
+    waits: Waits
     fleet: Fleet
     access: Access
     sessions: Sessions
@@ -66,6 +75,7 @@ class Service:
         self.meter = Meter(self.metrics)
         self.traces = open_traces(log)
         self.store = Store.open(settings.store)
+        self.allowed = AllowedPlaces(settings.jobs.places)
         self.heavy = Heavy()
         self.rates = Rates(settings.limits.rate)
         self.ready = False
@@ -80,6 +90,9 @@ class Service:
         """
         settings = self.settings
         self.ledger = await asyncio.to_thread(Ledger.open, self.store.uri)
+        self.jobs = await asyncio.to_thread(open_jobs, self.store.uri, uploads=settings.jobs.uploads)
+        self.waits = Waits(self.jobs, settings.limits.concurrency // 4)
+        self.waits.start()
         self.access = await asyncio.to_thread(open_access, settings.auth, settings.tokens, self.store.uri)
         self.sessions = open_sessions(settings)
         means = Means(
@@ -109,11 +122,13 @@ class Service:
     async def stop(self) -> None:
         """Judge what is left, and let go of everything."""
         self.ready = False
+        self.waits.close()
         self.meter.stop()
         await self.fleet.close()
         self.heavy.close()
         self._aside.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self.access.close)
+        await asyncio.to_thread(self.jobs.close)
         await asyncio.to_thread(self.ledger.close)
         await asyncio.to_thread(self.traces.close)
         self.log.event("stopped")

@@ -6,6 +6,7 @@ import ipaddress
 import secrets
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from scorekit.access.gate import Means
@@ -66,6 +67,25 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSettings:
+    """What becomes of jobs that are submitted to the service.
+
+    Attributes
+    ----------
+    concurrency : int
+        Jobs at a time that the service carries out itself; 0 leaves them to ``scorekit worker``.
+    places : tuple of str
+        Folders and ``s3://`` prefixes that clients may name as data.
+    uploads : Path or None
+        Folder of uploaded data; None keeps it beside the store.
+    """
+
+    concurrency: int = 1
+    places: tuple[str, ...] = ()
+    uploads: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ServeSettings:
     """What an operator can ask of the service.
 
@@ -92,6 +112,7 @@ class ServeSettings:
     allowed_hosts : tuple of str
         Names that it is called by, besides those of this machine.
     limits : Limits
+    jobs : JobSettings
     allow_mismatch : bool
         Load a pickle made by another scikit-learn minor version.
     quiet : bool
@@ -114,6 +135,7 @@ class ServeSettings:
     insecure: bool = False
     allowed_hosts: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    jobs: JobSettings = field(default_factory=JobSettings)
     allow_mismatch: bool = False
     quiet: bool = False
     secret: bytes = field(default_factory=partial(secrets.token_bytes, 32), repr=False)

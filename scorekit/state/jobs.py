@@ -10,10 +10,10 @@ Leases are told by the clock of the database, which all workers share.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from scorekit.state.database import Cursor
 from scorekit.state.moments import now, read_moment
@@ -22,6 +22,7 @@ from scorekit.state.session import Session
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 Held = Literal["held", "cancelled", "lost"]
 
+STATUSES: tuple[Status, ...] = get_args(Status)
 OVER: frozenset[Status] = frozenset({"done", "failed", "cancelled"})
 
 _COLUMNS = """id, turn, kind, model, status, request, owner, idempotency_key, attempts, token, worker,
@@ -48,6 +49,8 @@ AND (:turn = 0 OR turn < :turn OR (turn = :turn AND id < :id))
 ORDER BY turn DESC, id DESC LIMIT :limit"""  # noqa: S608 - constants
 
 COUNT_WAITING = "SELECT COUNT(*) FROM scorekit_jobs WHERE status = 'queued'"
+
+COUNT_JOBS = "SELECT status, COUNT(*) FROM scorekit_jobs GROUP BY status"
 
 FIND_CLAIMABLE = """
 SELECT id FROM scorekit_jobs
@@ -191,6 +194,15 @@ class JobTable:
         """A job, if there is one of this id."""
         return self._session.read(lambda cursor: self._one(cursor, READ_JOB, {"id": job_id}))
 
+    def read_all(self, job_ids: Collection[str]) -> list[Job]:
+        """Those of some jobs that there are."""
+
+        def read(cursor: Cursor) -> list[Job]:
+            found = [self._one(cursor, READ_JOB, {"id": job_id}) for job_id in job_ids]
+            return [job for job in found if job is not None]
+
+        return self._session.read(read)
+
     def newest(
         self, model: str = "", status: str = "", owner: str = "", limit: int = 50, before: str = ""
     ) -> list[Job]:
@@ -213,6 +225,15 @@ class JobTable:
         def count(cursor: Cursor) -> int:
             self._database.execute(cursor, COUNT_WAITING)
             return int(cursor.fetchone()[0])
+
+        return self._session.read(count)
+
+    def counts(self) -> dict[Status, int]:
+        """How many stand at each status."""
+
+        def count(cursor: Cursor) -> dict[Status, int]:
+            self._database.execute(cursor, COUNT_JOBS)
+            return {**dict.fromkeys(STATUSES, 0), **dict(cursor.fetchall())}
 
         return self._session.read(count)
 

@@ -14,7 +14,7 @@ ZONED, LOCAL = pa.timestamp("us", "UTC"), pa.timestamp("us")
 NESTED = pa.list_(pa.null())
 """Stands for lists and objects that differ: no feature can be made of them."""
 
-NO_TEXT = pa.scalar(None, pa.string())
+NO_TEXT = pa.nulls(1, pa.string())[0]  # pyarrow makes no scalar of a value without importing pandas
 _DATE = re.compile(r"\s*\d{4}-\d\d-\d\d")
 
 

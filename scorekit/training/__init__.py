@@ -9,6 +9,5 @@ is the road through all of them. ``reproduce`` goes it again and compares.
 from __future__ import annotations
 
 from scorekit.training.recipe import Recipe, Search
-from scorekit.training.train import Training, train
 
-__all__ = ["Recipe", "Search", "Training", "train"]
+__all__ = ["Recipe", "Search"]

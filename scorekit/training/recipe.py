@@ -6,9 +6,10 @@ whose search is done: training by it uses what was chosen and searches no more.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -283,6 +284,19 @@ def _written(error: Mapping[str, Any], content: Any) -> Iterator[str]:
             return
         content = content[part]
         yield str(part)
+
+
+def model_name(source: str) -> str:
+    """A model's name from a data file's: ``data/Bank train.csv.gz`` gives ``Bank-train``.
+
+    Examples
+    --------
+    >>> model_name("data/Bank train.csv.gz"), model_name("s3://rows/2024/")
+    ('Bank-train', '2024')
+    """
+    stem = PurePath(source.rstrip("/")).name.split(".")[0]
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")
+    return name[:100] or "model"
 
 
 def parse_params(given: Iterable[str]) -> dict[str, Any]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,7 +27,7 @@ from scorekit.training.card import card
 from scorekit.training.dataset import read_dataset
 from scorekit.training.environment import environment
 from scorekit.training.publish import estimator_file
-from scorekit.training.recipe import DEFAULT_ESTIMATOR, Candidate, Recipe
+from scorekit.training.recipe import DEFAULT_ESTIMATOR, Candidate, Recipe, model_name
 from scorekit.training.run import Clock, Fitted, fit_dataset
 
 Publish: TypeAlias = Callable[[Store, Manifest, Mapping[str, Content]], Manifest]
@@ -203,16 +201,3 @@ def resolved(fitted: Fitted, name: str) -> Recipe:
         "holdout": recipe.holdout_share,
     }
     return recipe.model_copy(update=found)
-
-
-def model_name(source: str) -> str:
-    """A model's name from a data file's: ``data/Bank train.csv.gz`` gives ``Bank-train``.
-
-    Examples
-    --------
-    >>> model_name("data/Bank train.csv.gz"), model_name("s3://rows/2024/")
-    ('Bank-train', '2024')
-    """
-    stem = PurePath(source.rstrip("/")).name.split(".")[0]
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")
-    return name[:100] or "model"

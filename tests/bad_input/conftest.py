@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scorekit.training import train
+from scorekit.training.train import train
 from tests.bad_input.shop import TRAIN_ROWS, Shop, as_csv
 from tests.training.samples import recipe
 

@@ -13,7 +13,7 @@ import pytest
 from scorekit.batch import JobOptions, score_files
 from scorekit.tables import jsonl
 from scorekit.tables.text_input import TextInput
-from scorekit.training import train
+from scorekit.training.train import train
 from tests.conftest import scorekit
 from tests.training.samples import bank, recipe
 

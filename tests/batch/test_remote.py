@@ -13,7 +13,7 @@ import pytest
 from scorekit.batch import JobOptions, score_files
 from scorekit.errors import NothingToDo, Unreachable, UsageError
 from scorekit.s3 import connect
-from scorekit.training import train
+from scorekit.training.train import train
 from tests.batch.test_batch import read, score, write
 from tests.conftest import Bank
 from tests.training.samples import bank as bank_rows

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scorekit.training import Training, train
 from scorekit.training.recipe import Recipe, make_recipe
+from scorekit.training.train import Training, train
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 

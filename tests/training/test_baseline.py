@@ -12,7 +12,7 @@ from scorekit.quality.baseline import Baseline
 from scorekit.quality.psi import population_stability_index
 from scorekit.store.manifest import BASELINE_FILE
 from scorekit.store.versions import Ref, Store
-from scorekit.training import Training
+from scorekit.training.train import Training
 from tests.training.samples import adult, bank, recipe, trained
 
 

@@ -14,9 +14,8 @@ import scorekit
 from scorekit.engine.tree_ops import kernel_available
 from scorekit.errors import DataError, ScorekitError, UsageError
 from scorekit.store.versions import Ref, Store
-from scorekit.training import Training
-from scorekit.training.recipe import make_recipe
-from scorekit.training.train import model_name
+from scorekit.training.recipe import make_recipe, model_name
+from scorekit.training.train import Training
 from tests.training.samples import Listener, adult, bank, made, recipe, trained
 
 

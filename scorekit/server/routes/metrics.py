@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from scorekit.errors import ScorekitError
 from scorekit.server.service import Service, service_of
 
 router = APIRouter(tags=["health"])
@@ -15,6 +17,8 @@ router = APIRouter(tags=["health"])
 
 @router.get("/metrics", response_class=Response)
 async def metrics(service: Annotated[Service, Depends(service_of)]) -> Response:
-    """Counters of all workers."""
+    """Counters of all workers, and how many jobs the state knows."""
+    with suppress(ScorekitError):  # a state that is away takes nothing else with it
+        service.metrics.standing(await asyncio.to_thread(service.jobs.counts))
     body, kind = await asyncio.to_thread(service.metrics.text)
     return Response(body, media_type=kind)
