@@ -20,6 +20,7 @@ from benchmarks import (
     mutated,
     quality,
     row,
+    serve,
     start,
     stream,
     switch,
@@ -40,6 +41,7 @@ TABLES = {
     "brokers": brokers.main,
     "delivery": delivery.main,
     "alarms": alarms.main,
+    "serve": serve.main,
 }
 """Part of the README to what prints it."""
 
