@@ -31,7 +31,7 @@ DRAIN = 30
 """Seconds that requests under way have to end in, after SIGTERM."""
 BACKLOG = 4096
 HEALTH = 60
-"""Seconds for a worker to say that it lives: one that is just begun imports first, on a busy machine slowly."""
+"""Seconds for a worker to say that it lives: a new one imports first, slowly on a busy machine."""
 
 _CERT_REQS = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
