@@ -13,7 +13,7 @@ https://github.com/triton-inference-server/server, ``docs/protocol/extension_bin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scorekit.errors import FormatError, Refused
 from scorekit.scoring import output_columns, output_fields
 from scorekit.server.forms import Form, Piece
-from scorekit.server.payloads import Payload, read_object
+from scorekit.server.payloads import Payload, read_object, records_of
 from scorekit.server.tensors import BOOL, BYTES, DTYPES, Tensor, from_bytes, from_json, to_bytes, to_json
 from scorekit.store.manifest import Manifest
 from scorekit.stream.lines import Wrong, plain_value
@@ -81,14 +81,22 @@ def inference_form(model: str, manifest: Manifest, length: str | None) -> Form:
         What ``HEADER`` says.
     """
     outputs = tuple(one["name"] for one in output_tensors(manifest))
-    return Form(partial(read_inference, model=model, outputs=outputs, length=length), write_inference)
+    inputs = frozenset(manifest.inputs.names)
+    read = partial(read_inference, model=model, length=length, inputs=inputs, outputs=outputs)
+    return Form(read, write_inference)
 
 
 # Requests ----------------------------------------------------------------------------
 
 
 def read_inference(
-    body: bytes, most_rows: int, *, model: str, outputs: Sequence[str], length: str | None
+    body: bytes,
+    most_rows: int,
+    *,
+    model: str,
+    length: str | None,
+    inputs: Collection[str],
+    outputs: Sequence[str],
 ) -> InferPayload:
     """A request, if a body is one.
 
@@ -98,10 +106,12 @@ def read_inference(
     most_rows : int
     model : str
         The reference that is asked.
-    outputs : sequence of str
-        Names of those there are.
     length : str or None
         What ``HEADER`` says.
+    inputs : collection of str
+        Names of those that the model knows; others are not looked into.
+    outputs : sequence of str
+        Names of those there are.
 
     Raises
     ------
@@ -117,8 +127,8 @@ def read_inference(
     if asked.get("content_type") not in (None, "pd"):
         raise _bad("content_type of a request knows pd, one input for each column")
     tensors = _tensors(content.get("inputs"), most_rows)
-    columns, wrong = _columns(tensors, memoryview(body)[head:])
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    columns, wrong = _columns(tensors, memoryview(body)[head:], inputs)
+    rows = records_of(columns, tensors[0].rows)
     wanted = _wanted(content.get("outputs"), outputs, binary=asked.get("binary_data_output") is True)
     return InferPayload(rows, wrong, model, id=_id(content.get("id")), wanted=wanted)
 
@@ -199,8 +209,10 @@ def _rows(shape: Any) -> int:
     return sizes[0] if len(sizes) == 1 or (len(sizes) == 2 and sizes[1] == 1) else 0
 
 
-def _columns(tensors: list[Tensor], data: memoryview) -> tuple[dict[str, list[Any]], dict[int, Wrong]]:
-    """Values by name, and what is wrong with rows that cannot be read."""
+def _columns(
+    tensors: list[Tensor], data: memoryview, known: Collection[str]
+) -> tuple[dict[str, list[Any]], dict[int, Wrong]]:
+    """Values of known names, and what is wrong with rows that cannot be read."""
     if sum(tensor.size or 0 for tensor in tensors) != len(data):
         raise _bad(
             f"{len(data):,} bytes follow the JSON, and binary_data_size of the inputs say "
@@ -209,11 +221,13 @@ def _columns(tensors: list[Tensor], data: memoryview) -> tuple[dict[str, list[An
     columns: dict[str, list[Any]] = {}
     wrong: dict[int, Wrong] = {}
     for tensor in tensors:
+        own, data = data[: tensor.size or 0], data[tensor.size or 0 :]
+        if tensor.name not in known:
+            continue
         if tensor.size is None:
             columns[tensor.name] = from_json(tensor)
         else:
-            columns[tensor.name], unread = from_bytes(tensor, data[: tensor.size])
-            data = data[tensor.size :]
+            columns[tensor.name], unread = from_bytes(tensor, own)
             wrong |= unread
     return columns, wrong
 

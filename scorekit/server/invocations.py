@@ -22,7 +22,7 @@ import msgspec
 from scorekit.errors import FormatError, SchemaError
 from scorekit.server.answers import record_answers
 from scorekit.server.forms import Form, Piece
-from scorekit.server.payloads import Payload, read_object, read_records
+from scorekit.server.payloads import Payload, read_object, read_records, records_of
 from scorekit.store.manifest import Manifest
 from scorekit.stream.lines import Wrong
 from scorekit.tables import csv_records, json_records
@@ -72,13 +72,14 @@ def _json_rows(body: bytes, *, names: Names) -> Sequence[Found]:
     return _LAYOUTS[said[0]](content[said[0]], names)
 
 
-def _split(given: Any, _: Names) -> Sequence[Found]:
+def _split(given: Any, names: Names) -> Sequence[Found]:
     columns, data = (given.get("columns"), given.get("data")) if isinstance(given, dict) else (None, None)
     if not isinstance(columns, list) or not isinstance(data, list):
         raise FormatError("dataframe_split should have columns and data", code="bad_payload")
     if not all(isinstance(name, str) for name in columns) or len(set(columns)) < len(columns):
         raise FormatError("columns of dataframe_split should be texts, each once", code="bad_payload")
-    return [_named(values, columns) if isinstance(values, list) else values for values in data]
+    record = _reader(columns, names)
+    return [record(values) if isinstance(values, list) else values for values in data]
 
 
 def _records(given: Any, _: Names) -> Sequence[Found]:
@@ -90,7 +91,7 @@ def _records(given: Any, _: Names) -> Sequence[Found]:
 def _instances(given: Any, names: Names) -> Sequence[Found]:
     if not isinstance(given, list):
         raise FormatError("instances should be a list of records", code="bad_payload")
-    return [_instance(one, names) for one in given]
+    return [*map(_instances_by(names), given)]
 
 
 def _inputs(given: Any, names: Names) -> Sequence[Found]:
@@ -102,20 +103,32 @@ def _inputs(given: Any, names: Names) -> Sequence[Found]:
         raise FormatError("inputs should be a list for each column, or a list of records", code="bad_payload")
     if len(set(map(len, columns))) > 1:
         raise FormatError("the columns of inputs differ in length", code="bad_payload")
-    return [dict(zip(given, values, strict=True)) for values in zip(*columns, strict=True)]
+    return records_of({name: given[name] for name in names if name in given}, len(columns[0]))
 
 
-def _instance(given: Any, names: Names) -> Found:
-    """A record; one without names may stand by itself, or as what SageMaker calls its features."""
-    if isinstance(given, dict) and given.keys() == {"features"} and isinstance(given["features"], list):
-        given = given["features"]
-    return _named(given, names) if isinstance(given, list) else given
+def _instances_by(names: Names) -> Callable[[Any], Found]:
+    """Reads a record; one without names may stand by itself, or as what SageMaker calls its features."""
+    record = _reader(names, names)
+
+    def read(given: Any) -> Found:
+        if isinstance(given, dict) and given.keys() == {"features"} and isinstance(given["features"], list):
+            given = given["features"]
+        return record(given) if isinstance(given, list) else given
+
+    return read
 
 
-def _named(values: Sequence[Any], names: Names) -> Found:
-    if len(values) != len(names):
-        return Wrong("ragged", f"expected {len(names):,} fields, found {len(values):,}")
-    return dict(zip(names, values, strict=True))
+def _reader(columns: Sequence[str], names: Names) -> Callable[[Sequence[Any]], Found]:
+    """Makes a record of values that stand in columns; those that the model does not know are left out."""
+    known = set(names)
+    places = [(name, place) for place, name in enumerate(columns) if name in known]
+
+    def read(values: Sequence[Any]) -> Found:
+        if len(values) != len(columns):
+            return Wrong("ragged", f"expected {len(columns):,} fields, found {len(values):,}")
+        return {name: values[place] for name, place in places}
+
+    return read
 
 
 _LAYOUTS: Mapping[str, Callable[[Any, Names], Sequence[Found]]] = {
@@ -127,7 +140,8 @@ _LAYOUTS: Mapping[str, Callable[[Any, Names], Sequence[Found]]] = {
 
 
 def _line_rows(body: bytes, *, names: Names) -> Sequence[Found]:
-    return [_instance(_line(line), names) for line in body.split(b"\n") if line and not line.isspace()]
+    lines = (line for line in body.split(b"\n") if line and not line.isspace())
+    return [*map(_instances_by(names), map(_line, lines))]
 
 
 def _line(data: bytes) -> Found:
@@ -146,14 +160,20 @@ _DECODER = msgspec.json.Decoder(dict[str, Any])
 
 def _csv_rows(body: bytes, *, names: Names, header: str | None) -> Sequence[Found]:
     found = list(_fields(body.removeprefix(b"\xef\xbb\xbf")))
-    if not found or not _has_header(found[0], names, header):
-        return [one if isinstance(one, Wrong) else _named(one, names) for one in found]
-    first = found[0]
+    columns: Sequence[str] = names
+    if found and _has_header(found[0], names, header):
+        columns = _columns(found.pop(0))
+    record = _reader(columns, names)
+    return [one if isinstance(one, Wrong) else record(one) for one in found]
+
+
+def _columns(first: list[str] | Wrong) -> list[str]:
+    """What a header names."""
     if isinstance(first, Wrong):
         raise FormatError(f"the header cannot be read: {first.message}", code="bad_payload")
     if len(set(first)) < len(first):
         raise SchemaError("two columns of one name in the header", code="duplicate_column")
-    return [one if isinstance(one, Wrong) else _named(one, first) for one in found[1:]]
+    return first
 
 
 def _fields(body: bytes) -> Iterator[list[str] | Wrong]:

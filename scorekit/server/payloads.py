@@ -101,6 +101,13 @@ def read_records(records: Sequence[Any], most_rows: int) -> tuple[list[Mapping[s
     return [plain_record(record) if isinstance(record, dict) else {} for record in records], wrong
 
 
+def records_of(columns: Mapping[str, Sequence[Any]], rows: int) -> list[Mapping[str, Any]]:
+    """Records, made of columns that are as long as there are rows."""
+    if not columns:
+        return [{} for _ in range(rows)]
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
 LONGEST_REFERENCE = 300
 """Characters of a reference to a model; a longer one is none, and would only be said again."""
 

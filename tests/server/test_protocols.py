@@ -215,6 +215,11 @@ def test_a_bad_row_of_tensors_fails_alone_and_without_its_values(
     assert found.as_numpy("score_source").tolist() == [b"model", b"rejected", b"model", b"rejected"]
     assert found.as_numpy("quality_flags").tolist() == [b"", b"not_a_number:age", b"", b"not_a_record"]
     assert SECRET not in json.dumps(found.get_response()) + asked.service.log.read_text()
+    unknown = triton.InferInput("shoe", [4], "BYTES")
+    unknown.set_data_from_numpy(np.array([b"\xff"] * 4, dtype=object))
+    assert client.infer("bank", [unknown, *made, age, job]).as_numpy("score")[2] == expected[2]
+    with pytest.raises(InferenceServerException, match=r"\[422\] no record has a score; 4 times: absent"):
+        client.infer("bank", [unknown])
     with pytest.raises(InferenceServerException, match=r"\[422\] no record has a score; 1 times: absent"):
         client.infer("bank", inputs(asked.rows.slice(0, 1).drop_columns(["age"])))
 
@@ -444,6 +449,7 @@ def test_a_bad_record_is_null_among_the_predictions(asked: Asked, expected: list
         ({"inputs": {"age": 1}}, "application/json", 422, "bad_payload"),
         ({"inputs": {"age": [1], "day": [1, 2]}}, "application/json", 422, "bad_payload"),
         ({"inputs": {}}, "application/json", 422, "bad_payload"),
+        ({"inputs": {"shoe": [1]}}, "application/json", 422, "all_rejected"),
         ({"dataframe_records": {}}, "application/json", 422, "bad_payload"),
         (
             {"dataframe_split": {"columns": ["age", "age"], "data": []}},
