@@ -14,11 +14,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import settings
 
 from scorekit.terminal import terminal
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 S3_SERVER = Path(__file__).parent / "s3" / "moto_server.py"
+
+# how long an example takes says more of the machine than of scorekit
+settings.register_profile(
+    "scorekit", parent=settings.get_profile(settings.get_current_profile_name()), deadline=None
+)
+settings.load_profile("scorekit")
 
 
 @pytest.fixture(autouse=True)
