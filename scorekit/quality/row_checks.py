@@ -53,7 +53,8 @@ class DuplicateIds(_Input):
         found = evidence.window.duplicates
         if found is not None:
             state: State = "alarm" if found else "ok"
-            yield Finding(self.id, state, f"{found:,} rows repeat an id", value=found, expected=0)
+            said = f"{found:,} of {evidence.window.rows:,} rows repeat an id"
+            yield Finding(self.id, state, said, value=found, expected=0)
 
 
 class _Rows:
@@ -65,10 +66,11 @@ class _Rows:
 
     def check(self, evidence: Evidence) -> Iterator[Finding]:
         """A finding for each column that has such rows."""
+        rows = evidence.window.rows
         for (code, column), count in sorted(evidence.window.flaws.items()):
             if ROW_CODES.get(code, "row.invalid") == self.id:
-                said = self.said or code.replace("_", " ")
-                yield Finding(self.id, "alarm", f"{count:,} rows: {said}", column, value=count, expected=0)
+                said = f"{self.said or code.replace('_', ' ')} in {count:,} of {rows:,} rows"
+                yield Finding(self.id, "alarm", said, column, value=count, expected=0)
 
 
 class InvalidValues(_Rows):
