@@ -29,6 +29,8 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 PATIENCE = 60.0
+KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), "Space": (32, " ")}
+"""Number and text of keys."""
 START = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
@@ -87,8 +89,8 @@ class Browser:
             self.events.append(found)
         return found
 
-    def open(self, path: Path, width: int, *, dark: bool = False) -> None:
-        """Show a file in a window of a width."""
+    def open(self, place: Path | str, width: int, *, dark: bool = False) -> None:
+        """Show a file or an address in a window of a width."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -99,9 +101,27 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.events.clear()
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=place if isinstance(place, str) else place.as_uri())
+        self.loaded()
+
+    def loaded(self) -> None:
+        """Wait until a page is there, and forget that it is."""
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self._read()
+        self.events = [event for event in self.events if event["method"] != "Page.loadEventFired"]
+
+    def press(self, key: str) -> None:
+        """Press a key, and let it go."""
+        code, text = KEYS[key]
+        for kind in ("keyDown", "keyUp"):
+            said = {"text": text} if text and kind == "keyDown" else {}
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **said
+            )
+
+    def write(self, text: str) -> None:
+        """Write into what has the focus."""
+        self.call("Input.insertText", text=text)
 
     def value(self, expression: str) -> Any:
         """What a script gives."""
