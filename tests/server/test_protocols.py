@@ -481,9 +481,12 @@ def test_a_model_that_is_not_there_or_not_named_is_told(asked: Asked) -> None:
     assert asked.ask(INVOCATIONS, body, Accept="image/png").json["code"] == "not_acceptable"
 
 
-def test_the_only_model_stays_the_only_one_while_others_ask_for_versions(bank: Bank, tmp_path: Path) -> None:
+def test_a_container_answers_by_its_only_model_also_while_others_ask_for_versions(
+    bank: Bank, tmp_path: Path
+) -> None:
     record = bank.new.slice(0, 1).to_pylist()
-    with running(tmp_path, env=state_in(tmp_path), store=bank.store) as service:
+    environment = {**state_in(tmp_path), "SCOREKIT_HOST": "0.0.0.0", "SCOREKIT_INSECURE": "1"}
+    with running(tmp_path, env=environment, store=bank.store) as service:
         asked = Asked(service, bank.store, bank.new)
         assert asked.ask("/v2/models/bank/versions/1").status == 200
         assert asked.ask("/invocations", {"instances": record}).status == 200
