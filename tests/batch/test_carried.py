@@ -96,3 +96,16 @@ def test_a_summary_as_json_leaves_rows_on_stdout_alone(store: Path, tmp_path: Pa
     done = scorekit("score", tmp_path / "rows.parquet", "-o", "-", "--json", store=store)
     assert [json.loads(line)["score_source"] for line in done.stdout.splitlines()] == ["model"] * 3
     assert json.loads(done.stderr)["rows"] == 3
+
+
+def test_a_number_of_the_model_is_carried_as_it_was_written(store: Path, tmp_path: Path) -> None:
+    rows = bank(2).drop_columns(["y"])
+    written = pa.array(["041", "4.20e1"])
+    pacsv.write_csv(rows.set_column(rows.column_names.index("age"), "age", written), tmp_path / "rows.csv")
+    score_files(
+        [str(tmp_path / "rows.csv")],
+        str(tmp_path / "out.parquet"),
+        store=str(store),
+        options=JobOptions(passthrough=("age",)),
+    )
+    assert pq.read_table(tmp_path / "out.parquet")["age"].to_pylist() == ["041", "4.20e1"]
