@@ -29,6 +29,8 @@ from scorekit.schema import ABSENT, UNSEEN, Schema
 
 _EXACT = 1 << 53
 """Whole numbers below it are float64 numbers."""
+MANY = 16
+"""Records from which a column is read as a whole, if nothing in it needs a second look."""
 
 
 class Named(NamedTuple):
@@ -171,6 +173,11 @@ class Decoder:
         bad: dict[tuple[str, str], list[int]] = {}
         for name, index, decode, is_code, is_number in self._cells:
             out = codes if is_code else numeric
+            if len(rows) >= MANY and (is_code or is_number):
+                whole = self._codes(rows, name, index) if is_code else _numbers(rows, name)
+                if whole is not None:
+                    out[:, index] = whole
+                    continue
             for number, row in enumerate(rows):
                 try:
                     value = row[name]
@@ -194,6 +201,14 @@ class Decoder:
             for code, at in self._coded[index].known_rows(self._column(rows, index))
         ]
         return Columns(numeric, codes, flaws, texts, tuple(named))
+
+    def _codes(self, rows: Sequence[Mapping[str, Any]], name: str, index: int) -> list[int] | None:
+        """Codes of a column in which every value is a level or missing; None of any other."""
+        table = self._coded[index].table
+        try:
+            return [table[row[name]] for row in rows]
+        except (KeyError, TypeError):
+            return None
 
     def _finish(self, numeric: NDArray[np.float64]) -> None:
         """Bring columns trained as float32 to float32, so that 0.1 in a text file is the 0.1 of training.
@@ -230,6 +245,18 @@ class Decoder:
     def _column(self, rows: Sequence[Mapping[str, Any]], index: int) -> Texts:
         name = self._coded[index].name
         return [text_or_none(row.get(name)) for row in rows]
+
+
+def _numbers(rows: Sequence[Mapping[str, Any]], name: str) -> list[float] | None:
+    """Values of a column in which every one is a number as it stands; None of any other."""
+    try:
+        values = [row[name] for row in rows]
+    except KeyError:
+        return None
+    kinds = set(map(type, values))
+    if kinds == {float} or (kinds <= {float, int} and min(values) > -_EXACT and max(values) < _EXACT):
+        return values
+    return None
 
 
 def _gone(schema: Schema) -> list[tuple[int, list[float]]]:

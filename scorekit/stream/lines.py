@@ -224,9 +224,14 @@ def _spread(marks: NDArray[np.bool_], rows: NDArray[np.int64], count: int) -> ND
     return spread
 
 
-def plain_record(record: Mapping[str, Any]) -> dict[str, Any]:
+def plain_record(record: dict[str, Any]) -> dict[str, Any]:
     """A record with numbers in place of the texts they were kept as (``json_records``)."""
+    if _KEPT.isdisjoint(map(type, record.values())):
+        return record
     return {name: plain_value(value) for name, value in record.items()}
+
+
+_KEPT = frozenset({Integer, Number})
 
 
 def plain_value(value: Any) -> Any:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from scorekit.engine.columns import Columns, Decoder
+from scorekit.engine.columns import MANY, Columns, Decoder
+from scorekit.engine.flaws import Flaw
 from scorekit.errors import SchemaError
 from scorekit.schema import MISSING, UNSEEN, Feature, Schema
 
@@ -74,6 +75,49 @@ def assert_same(one: Columns, other: Columns) -> None:
 def test_arrow_and_parsed_rows_decode_to_the_same_columns(rows: list[dict[str, Any]]) -> None:
     decoder = Decoder(SCHEMA)
     assert_same(decoder.batch(arrow(rows)), decoder.rows(rows))
+
+
+plain_rows = st.lists(
+    st.fixed_dictionaries(
+        {
+            "amount": st.floats() | st.integers(-9, 9),
+            "job title": st.sampled_from(["a", "b", "?"]),
+            "count": st.integers(-(2**54), 2**54),
+            "flag": st.booleans(),
+            "single": st.floats(),
+            "seen.at": st.none(),
+        }
+    ),
+    min_size=1,
+    max_size=4,
+)
+ODD = [None, True, "0.5", "new", [], 2**60, 10**400, math.nan, -math.inf]
+changes = st.lists(
+    st.tuples(st.integers(0, 2 * MANY - 1), st.sampled_from(list(TYPES)), st.sampled_from(ODD)), max_size=3
+)
+
+
+@given(plain_rows, changes, st.booleans())
+def test_many_rows_decode_as_each_alone(
+    rows: list[dict[str, Any]], changed: list[tuple[int, str, Any]], lacking: bool
+) -> None:
+    many = [dict(rows[number % len(rows)]) for number in range(2 * MANY)]
+    for number, column, value in changed:
+        many[number][column] = value
+    if lacking:
+        del many[-1]["count"]
+    decoder = Decoder(SCHEMA)
+    alone = [decoder.rows([row]) for row in many]
+    flaws: dict[tuple[str, str], list[int]] = {}
+    for number, one in enumerate(alone):
+        for flaw in one.flaws:
+            flaws.setdefault((flaw.code, flaw.column), []).append(number)
+    expected = Columns(
+        np.concatenate([one.numeric for one in alone]),
+        np.concatenate([one.codes for one in alone]),
+        tuple(Flaw(code, column, np.array(at)) for (code, column), at in flaws.items()),
+    )
+    assert_same(decoder.rows(many), expected)
 
 
 @given(rows_strategy)
