@@ -12,13 +12,13 @@ from typing import IO
 
 from scorekit.batch.aftermath import finish_lost
 from scorekit.batch.keys import Keys
-from scorekit.batch.marks import mark, mark_of
+from scorekit.batch.marks import mark
 from scorekit.batch.options import Fate, JobOptions, JobResult
 from scorekit.batch.partial import ERRORS_FILE, Partial, State, folder_for, scratch
 from scorekit.batch.passing import Pass
 from scorekit.batch.plan import Job, check_places
-from scorekit.batch.publishing import Publication, Withheld, is_file, remove_file
-from scorekit.batch.rejects import holds_rejects
+from scorekit.batch.publishing import Publication, Withheld, remove_file
+from scorekit.batch.standing import KEY_NAME, is_made, refuse_errors_file
 from scorekit.batch.writing import Parts
 from scorekit.errors import (
     FormatError,
@@ -35,12 +35,10 @@ from scorekit.quality.duplicates import SeenIds
 from scorekit.quality.verdict import Finding
 from scorekit.scoring import Scorer
 from scorekit.tables import TableWriter, open_output
-from scorekit.tables.parts import exists, identity, output_metadata
+from scorekit.tables.parts import exists, identity
 from scorekit.tables.sources import STDIN
 from scorekit.tables.spool import kept
 from scorekit.tables.targets import explained, open_target
-
-KEY_NAME = "scorekit.run_key"
 
 
 def run_job(
@@ -161,7 +159,7 @@ class _Run:
 
     def to_stream(self) -> JobResult:
         """Score straight into stdout, a pipe or a device, which cannot be taken back."""
-        self._refuse_errors_file()
+        refuse_errors_file(self._job, self._options)
         self._gate.begin(self._run_id)
         self._gate.check_switch(now=True)
         with ExitStack() as stack:
@@ -302,7 +300,7 @@ class _Run:
         if not self._job.stream:
             self._refuse_complete(partial)
         if self._options.force or not self._options.resume or partial.read(self._keys.run()) is None:
-            self._refuse_errors_file()
+            refuse_errors_file(self._job, self._options)
         if self._options.resume:
             state = partial.read(self._keys.run())
             if state is not None:
@@ -331,35 +329,17 @@ class _Run:
         return state
 
     def _refuse_complete(self, partial: Partial) -> None:
-        target = self._job.target
-        if self._options.force or not exists(target):
+        if self._options.force or not exists(self._job.target):
             return
-        if self._is_made(partial):
-            self._made(self._keys.run())
+        key = self._keys.run()
+        if is_made(self._job.target, key, partial, resume=self._options.resume):
+            self._made(key)
             partial.clear()
             raise NothingToDo(
-                f"{target} is complete already", hint="score it again with --force", code="complete"
+                f"{self._job.target} is complete already", hint="score it again with --force", code="complete"
             )
-        if not (self._options.resume and partial.read(self._keys.run())):
-            raise UsageError(f"the output {target} exists", hint="replace it with --force")
-
-    def _refuse_errors_file(self) -> None:
-        """Refuse to replace an errors file, unless it is the default one and an earlier run wrote it."""
-        errors = self._job.errors
-        if errors is None or self._options.force or not is_file(errors):
-            return
-        if self._options.errors_file is not None or not holds_rejects(errors):
-            raise UsageError(
-                f"the errors file {errors} exists",
-                hint="replace it with --force, or name another with --errors-file",
-            )
-
-    def _is_made(self, partial: Partial) -> bool:
-        """Whether this run made the output: it says so, or what the run left when it was killed."""
-        known = output_metadata(self._job.target).get(KEY_NAME) or mark_of(self._job.target)
-        if known is not None:
-            return known == self._keys.run()
-        return self._options.resume and partial.published(identity(self._job.target), self._keys.run())
+        if not (self._options.resume and partial.read(key)):
+            raise UsageError(f"the output {self._job.target} exists", hint="replace it with --force")
 
     @property
     def _keys(self) -> Keys:
