@@ -20,6 +20,7 @@ from scorekit.server.answers import installed_shaping, shaping
 from scorekit.server.hosts import Hosts
 from scorekit.server.logs import Log, listen
 from scorekit.server.pages import assets, model, overview, signing
+from scorekit.server.pages import jobs as job_page
 from scorekit.server.requests import QUIET, Requests, passing
 from scorekit.server.routes import (
     health,
@@ -49,6 +50,7 @@ ROUTERS = (
     metrics.router,
     overview.router,
     model.router,
+    job_page.router,
     signing.router,
     assets.router,
 )

@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 from tests.conftest import Bank
+
+if TYPE_CHECKING:
+    from tests.server.desk import Desk
 
 T = TypeVar("T")
 
@@ -165,6 +168,15 @@ def _answers(service: Running) -> bool:
             break
         time.sleep(0.05)
     return False
+
+
+@pytest.fixture(scope="session")
+def desk(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A service whose page is looked at."""
+    from tests.server.desk import opened
+
+    with opened(bank, tmp_path_factory.mktemp("desk")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -95,6 +95,7 @@ def _environment() -> Environment:
         metric=metric_name,
         number=number,
         sentence=sentence,
+        duration=duration,
     )
     return made
 
@@ -113,6 +114,22 @@ def sentence(said: str) -> str:
     'Too many requests.'
     """
     return f"{said[:1].upper()}{said[1:]}."
+
+
+def duration(seconds: float) -> str:
+    """A time for people, to the second.
+
+    Examples
+    --------
+    >>> duration(0.2), duration(59.6), duration(3661)
+    ('0 s', '1 min 0 s', '1 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return (
+        f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole // 60 % 60} min"
+    )
 
 
 def ago(then: datetime, now: datetime) -> str:

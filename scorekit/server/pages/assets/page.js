@@ -31,7 +31,7 @@
   async function look() {
     if (document.hidden || pause.getAttribute("aria-pressed") === "true") return;
     try {
-      const answer = await fetch(location.pathname, { headers: { Accept: "text/html" }, redirect: "error" });
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
       if (!answer.ok) throw new Error(String(answer.status));
       take(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
