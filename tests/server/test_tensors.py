@@ -55,6 +55,23 @@ def test_bytes_are_as_many_elements_as_the_shape_has_or_refused(
     assert wrong.keys() <= set(range(rows))
 
 
+ELEMENTS = st.builds(
+    lambda length, text: length.to_bytes(4, "little") + text, st.integers(0, 4), st.binary(max_size=4)
+)
+"""Texts and lengths that may be theirs."""
+
+
+@given(st.lists(ELEMENTS, min_size=1, max_size=3).map(b"".join), st.integers(1, 3))
+def test_texts_that_are_let_through_are_the_bytes_that_were_sent(data: bytes, rows: int) -> None:
+    try:
+        found, wrong = read(BYTES, rows, data)
+    except Refused:
+        return
+    assert len(found) == rows
+    if not wrong:
+        assert to_bytes(found) == data
+
+
 def test_a_text_that_is_not_utf8_is_wrong_alone() -> None:
     found, wrong = read(BYTES, 2, b"\x01\x00\x00\x00\xff\x01\x00\x00\x00x")
     assert found == ["", "x"]
