@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -39,9 +40,16 @@ def build(folder: Path, environment: dict[str, str]) -> Path:
     return next((folder / "dist").glob("*.whl"))
 
 
+def _packed(path: Path) -> bool:
+    """Whether a file is none that is made here."""
+    return path.is_file() and path.suffix not in (".pyc", ".so", ".c")
+
+
 @pytest.mark.parametrize("compiler", [True, False], ids=["compiler", "no-compiler"])
 def test_a_wheel_trains_and_scores_in_an_empty_environment(compiler: bool, tmp_path: Path) -> None:
     wheel = build(tmp_path, dict(os.environ) if compiler else without_compiler())
+    held = set(zipfile.ZipFile(wheel).namelist())
+    assert {str(path.relative_to(ROOT)) for path in (ROOT / "scorekit").rglob("*.*") if _packed(path)} <= held
     venv.create(tmp_path / "env", with_pip=True)
     pip = [str(tmp_path / "env/bin/python"), "-m", "pip", "--disable-pip-version-check"]
     install = [*pip, "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), str(wheel)]
