@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pika
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from scorekit.errors import Unreachable, UsageError
 from scorekit.feeds import Message
+from scorekit.feeds.rabbit_connection import SHORT
+from scorekit.feeds.rabbit_sink import short
 from scorekit.feeds.rabbitmq import OPTIONS
 from scorekit.feeds.retrying import Patience
 from scorekit.feeds.uris import connect
@@ -188,6 +192,38 @@ def test_a_routing_key_is_the_key_of_what_came_by_an_exchange(broker: RabbitPlac
     source = source_of(broker)
     assert [message.key for message in take(source, 1)] == [b"blue"]
     source.close()
+
+
+def test_names_longer_than_amqp_has_them_are_cut_and_stay_apart(broker: RabbitPlace) -> None:
+    exchange, long = f"{broker.rows}-exchange", "ä" * 200
+    keys = [f"{long}{number}" for number in (1, 2)]
+    broker.declare(broker.scores)
+    broker.channel.exchange_declare(exchange, "direct")
+    broker.channel.queue_bind(broker.scores, exchange, short(keys[0]))
+    sink = connect(broker.sink_uri(name="other", exchange=exchange, retry_seconds=1)).sink()
+    headers = tuple((key, b"v") for key in (*keys, "amqp.correlation_id"))
+    message = Message(b"1", 1, key=keys[0].encode(), id=f"{long}/7", headers=headers)
+    try:
+        sink.send([b"1"], [message])
+        with pytest.raises(Unreachable, match="no queue takes"):
+            sink.send([b"2"], [Message(b"2", 2, key=keys[1].encode())])
+    finally:
+        broker.channel.exchange_delete(exchange)
+        sink.close()
+    method, found, _ = broker.channel.basic_get(broker.scores, auto_ack=True)
+    assert method.routing_key == short(keys[0])
+    assert found.message_id == short(message.id)
+    assert {*map(short, keys)} <= set(found.headers)
+
+
+@given(st.text(min_size=100, max_size=400), st.text(min_size=100, max_size=400))
+@example("a" * 255, "a" * 256)
+@example("a" * 300 + "b", "a" * 300 + "c")
+def test_a_name_is_cut_where_it_has_to_be_and_always_in_the_same_way(one: str, other: str) -> None:
+    assert len(short(one).encode(errors="replace")) <= SHORT
+    assert short(one) == short(one)
+    assert (short(one) == one) is (len(one.encode(errors="replace")) <= SHORT)
+    assert (short(one) == short(other)) is (one == other)
 
 
 def test_one_virtual_host_and_one_queue_are_named() -> None:

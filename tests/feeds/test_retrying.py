@@ -9,7 +9,7 @@ from itertools import islice
 
 import pytest
 
-from scorekit.errors import Unreachable, UsageError
+from scorekit.errors import SwitchOpen, Unreachable, UsageError
 from scorekit.feeds import retrying
 from scorekit.feeds.retrying import FIRST, LONGEST, Patience, Trouble, pauses
 
@@ -80,3 +80,31 @@ def test_little_patience_is_left_once_somebody_asked_to_stop(monkeypatch: pytest
     with pytest.raises(Unreachable, match="asked to stop"):
         patience.keep_trying("x", failing(1000))
     assert time.monotonic() - began < 2
+
+
+def test_before_each_attempt_it_is_asked_whether_one_is_allowed() -> None:
+    asked = 0
+
+    def allowed() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise SwitchOpen("open")
+
+    attempt = failing(1000)
+    with pytest.raises(SwitchOpen):
+        Patience(allowed=allowed).keep_trying("x", attempt)
+    assert asked == 3
+    with pytest.raises(Trouble):
+        attempt()
+    assert Patience(allowed=lambda: None).keep_trying("x", failing(2)) == 3
+
+
+def test_nothing_is_tried_that_was_not_allowed_from_the_beginning() -> None:
+    def refuse() -> None:
+        raise SwitchOpen("open")
+
+    attempt = failing(0)
+    with pytest.raises(SwitchOpen):
+        Patience(allowed=refuse).keep_trying("x", attempt)
+    assert attempt() == 1

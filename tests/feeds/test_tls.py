@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from scorekit.errors import Unreachable, UsageError
+from scorekit.errors import Unreachable
 from scorekit.feeds.kafka_settings import consumer_settings, producer_settings
 from scorekit.feeds.retrying import Patience
 from scorekit.feeds.uris import connect, parse
@@ -177,10 +177,3 @@ def test_kafkas_client_takes_what_it_is_told(files: Files, mechanism: str) -> No
     address = parse(f"kafkas://me:s3cret@127.0.0.1:1/rows?group=g&sasl={mechanism}&{tls}")
     Consumer(consumer_settings(address, Patience(), print)).close()
     Producer(producer_settings(address, Patience(), print, linger=0))
-
-
-def test_a_file_that_holds_no_certificate_is_said(tmp_path: Path) -> None:
-    junk = tmp_path / "junk.pem"
-    junk.write_text("nothing")
-    with pytest.raises(UsageError, match="cannot be used as it is"):
-        connect(f"kafkas://127.0.0.1:1/rows?group=g&tls-ca={junk}").source(BATCH, None)

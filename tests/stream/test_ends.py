@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
-from scorekit.errors import UsageError
+from scorekit.errors import Unreachable, UsageError
 from scorekit.feeds import Message
-from scorekit.feeds.kafka_sink import KafkaSink
-from scorekit.feeds.kafka_source import KafkaSource
 from scorekit.feeds.nats_sink import _letter
-from scorekit.feeds.retrying import Patience
-from scorekit.feeds.uris import parse
+from scorekit.feeds.uris import connect
+from scorekit.gate import Gate
+from scorekit.model import open_model
+from scorekit.policy import Policy
+from scorekit.state.history import read
+from scorekit.state.ledger import Ledger
+from scorekit.store.versions import Store
 from scorekit.stream.telling import Telling
 from tests.conftest import Bank
 
@@ -53,6 +57,58 @@ def test_what_could_not_be_told_is_said_once() -> None:
     assert heard == ["the channel a failed", "the channel b failed", "alerts could not be sent: RuntimeError"]
 
 
+@pytest.fixture
+def store(bank: Bank, tmp_path: Path) -> Store:
+    """One with a state of its own."""
+    made = tmp_path / "models"
+    shutil.copytree(bank.store, made, ignore=shutil.ignore_patterns(".scorekit"))
+    return Store.open(str(made))
+
+
+def begun(store: Store, ledger: Ledger, run_id: str) -> Gate:
+    made = Gate(open_model(store, store.resolve("bank")), Policy(), ledger=ledger, kind="stream")
+    made.begin(run_id)
+    return made
+
+
+def runs_of(store: Store) -> list[tuple[str, str, int]]:
+    history = read("bank", last=10, store_uri=store.uri)
+    return sorted((run.run_id, run.outcome, run.rows) for run in history.runs)
+
+
+def test_a_version_that_made_way_is_written_down_beside_the_stream(store: Store) -> None:
+    with Ledger.open(store.uri) as ledger:
+        telling = Telling(again=0.01)
+        for rows, run_id in ((7, "one"), (0, "two")):
+            telling.made_way(begun(store, ledger, run_id), rows)
+        telling.close()
+    assert runs_of(store) == [("one", "published", 7), ("two", "published", 0)]
+
+
+def test_the_end_of_a_run_that_could_not_be_written_is_tried_again_and_said_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    tried = threading.Semaphore(0)
+    usual = Ledger.finish
+
+    def finish(*run: object) -> None:
+        tried.release()
+        raise Unreachable("the state is locked")
+
+    with Ledger.open(store.uri) as ledger:
+        gate = begun(store, ledger, "one")
+        monkeypatch.setattr(Ledger, "finish", finish)
+        telling = Telling(heard.append, again=0.01)
+        telling.made_way(gate, 7)
+        for _ in range(3):
+            assert tried.acquire(timeout=10)
+        monkeypatch.setattr(Ledger, "finish", usual)
+        telling.close()
+    assert heard == ["the end of a run could not be written down: the state is locked"]
+    assert runs_of(store) == [("one", "published", 7)]
+
+
 def test_no_header_of_a_message_becomes_an_instruction_to_the_server() -> None:
     headers = [("Nats Rollup", b"all"), ("nats-ttl", b"1"), ("a (b)/c", b"one\r\ntwo"), ("", b"x")]
     letter = _letter(b"{}", Message(b"{}", 1, key=b"k\n1", id="s/1"), headers)
@@ -62,11 +118,11 @@ def test_no_header_of_a_message_becomes_an_instruction_to_the_server() -> None:
 
 
 def test_settings_that_kafka_refuses_are_a_mistake_of_the_address(tmp_path: Path) -> None:
-    late = parse("kafka://127.0.0.1:1/rows?group=g&retry-seconds=90000")
+    late = connect("kafka://127.0.0.1:1/rows?group=g&retry-seconds=90000")
     with pytest.raises(UsageError, match="cannot be used as it is"):
-        KafkaSource(late, Patience(90_000.0))
+        late.source(1, None)
     (tmp_path / "ca.pem").write_text("no certificate")
-    bad = parse(f"kafkas://127.0.0.1:1/rows?group=g&tls-ca={tmp_path}/ca.pem")
-    for end in (KafkaSource, KafkaSink):
+    bad = connect(f"kafkas://127.0.0.1:1/rows?group=g&tls-ca={tmp_path}/ca.pem")
+    for open_one in (lambda: bad.source(1, None), bad.sink):
         with pytest.raises(UsageError, match="cannot be used as it is"):
-            end(bad, Patience(1.0))
+            open_one()
