@@ -12,7 +12,8 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -118,7 +119,7 @@ def _train(assignment: Assignment, say: Say) -> dict[str, Any]:
         inputs = [uploads.file(job.id, upload)]
     else:
         inputs = assignment.allowed.inputs(request.data, request.format)
-    with Session(place.find(assignment.store)) as session:
+    with _without_folders(inputs), Session(place.find(assignment.store)) as session:
         jobs = Jobs(session, Store.open(assignment.store), uploads)
         done = train(
             inputs,
@@ -131,6 +132,17 @@ def _train(assignment: Assignment, say: Say) -> dict[str, Any]:
             publish=Publication(jobs, job),
         )
     return {**result_of(done.manifest), "notes": list(done.notes)}
+
+
+@contextmanager
+def _without_folders(inputs: Sequence[str]) -> Iterator[None]:
+    """Name files in errors without their folders: where they are is nothing for a client."""
+    try:
+        yield
+    except ScorekitError as error:
+        for folder in {f"{path.parent}/" for path in map(Path, inputs) if path.is_absolute()}:
+            error.message = error.message.replace(folder, "")
+        raise
 
 
 class _Told:

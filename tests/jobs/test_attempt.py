@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -20,7 +19,7 @@ from scorekit.jobs.supervising import Supervision, memory_of
 from scorekit.state import place
 from scorekit.state.session import Session
 from scorekit.store.versions import Ref, Store
-from tests.jobs.samples import request
+from tests.jobs.samples import large, request
 from tests.jobs.working import alive, children, wait_until
 from tests.training.samples import made
 
@@ -76,6 +75,16 @@ def test_an_error_of_the_data_is_told_without_its_values(jobs: Jobs, tmp_path: P
     assert "secret" not in str(jobs.fail(job, ending.error).error)  # type: ignore[arg-type]
 
 
+def test_an_error_names_a_file_without_its_folder(jobs: Jobs, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    (folder / "rows.parquet").write_bytes(b"PAR1 and no more")
+    ending = supervision(jobs, claimed(jobs, folder / "rows.parquet"), folder / "rows.parquet").run()
+    assert (ending.how, code(ending)) == ("failed", "format")
+    assert ending.error is not None
+    assert ending.error.message.startswith("rows.parquet: ")
+
+
 def test_over_its_time_it_is_ended(jobs: Jobs, rows: Path) -> None:
     before = set(children(os.getpid()))  # other tests may have left servers that go on
     ending = supervision(jobs, claimed(jobs, rows), rows, Limits(seconds=0.2)).run()
@@ -102,17 +111,6 @@ def test_cancelled_it_is_ended(jobs: Jobs, tmp_path: Path) -> None:
 def cancel_once_it_fits(jobs: Jobs, job: Job) -> None:
     wait_until(lambda: jobs.get(job.id).progress.get("stage") == "fit")
     jobs.cancel(job.id)
-
-
-def large(tmp_path: Path) -> Path:
-    """Rows that take a forest longer than a test may."""
-    folder = tmp_path / "large"
-    folder.mkdir()
-    rng = np.random.default_rng(3)
-    columns = {f"x{number}": rng.normal(size=20_000) for number in range(10)}
-    table = pa.table({**columns, "target": rng.normal(size=20_000) > 0})
-    pq.write_table(table, folder / "rows.parquet")
-    return folder / "rows.parquet"
 
 
 def test_stopped_it_is_ended_and_another_takes_it_up(jobs: Jobs, rows: Path) -> None:
