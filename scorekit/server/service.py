@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from scorekit.access import Access, open_access
 from scorekit.gate import Decision, said
 from scorekit.jobs import AllowedPlaces, Jobs, open_jobs
+from scorekit.server.asking import Asked
 from scorekit.server.fleet import Fleet
 from scorekit.server.heavy import Heavy
 from scorekit.server.lane import Lane
@@ -23,6 +25,7 @@ from scorekit.server.settings import ServeSettings
 from scorekit.server.traces import open_traces
 from scorekit.server.traffic import Meter
 from scorekit.server.waiting import Waits
+from scorekit.state.jobs import Status
 from scorekit.state.ledger import Ledger
 from scorekit.store.versions import Store
 
@@ -44,6 +47,8 @@ class Service:
     store : Store
     ledger : Ledger
     jobs : Jobs
+    job_counts : Asked
+        How many jobs stand at each status.
     allowed : AllowedPlaces
         Which data clients may name to train from.
     waits : Waits
@@ -63,6 +68,7 @@ class Service:
 
     ledger: Ledger
     jobs: Jobs
+    job_counts: Asked[Mapping[Status, int]]
     waits: Waits
     fleet: Fleet
     access: Access
@@ -91,6 +97,7 @@ class Service:
         settings = self.settings
         self.ledger = await asyncio.to_thread(Ledger.open, self.store.uri)
         self.jobs = await asyncio.to_thread(open_jobs, self.store.uri, uploads=settings.jobs.uploads)
+        self.job_counts = Asked(self.jobs.counts)
         self.waits = Waits(self.jobs, settings.limits.concurrency // 4)
         self.waits.start()
         self.access = await asyncio.to_thread(open_access, settings.auth, settings.tokens, self.store.uri)

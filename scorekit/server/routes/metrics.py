@@ -19,6 +19,6 @@ router = APIRouter(tags=["health"])
 async def metrics(service: Annotated[Service, Depends(service_of)]) -> Response:
     """Counters of all workers, and how many jobs the state knows."""
     with suppress(ScorekitError):  # a state that is away takes nothing else with it
-        service.metrics.standing(await asyncio.to_thread(service.jobs.counts))
+        service.metrics.standing(await service.job_counts.answer())
     body, kind = await asyncio.to_thread(service.metrics.text)
     return Response(body, media_type=kind)
