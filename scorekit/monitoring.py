@@ -18,8 +18,8 @@ from scorekit.errors import ScorekitError
 from scorekit.quality.stability import Thresholds
 from scorekit.state import place
 from scorekit.state.database import gone
-from scorekit.state.history import History, PastRun, PastWindow, read
 from scorekit.state.moments import now
+from scorekit.state.past import History, PastRun, PastWindow
 from scorekit.store.references import parse
 from scorekit.store.versions import Store
 
@@ -103,6 +103,8 @@ def examine(model: str | None, *, store: str | None = None, max_age: timedelta |
     Health
         ``UNKNOWN`` where nothing was written down, or the state cannot be read.
     """
+    from scorekit.state.history import read
+
     try:
         name = parse(model)[0] if model is not None else Store.open(store).resolve(None).name
         database = place.find(store)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scorekit.monitoring import Health, Measure
 from scorekit.quality.switch import SwitchState
 from scorekit.render_manifest import columns_table, text
-from scorekit.state.history import History, PastRun, PastWindow, Pruned
-from scorekit.state.migrate import Standing, Upgraded
+from scorekit.state.past import History, PastRun, PastWindow, Pruned
 from scorekit.state.revisions import HEAD
 from scorekit.state.rows import Change
 from scorekit.switches import SwitchStatus
@@ -18,6 +17,8 @@ from scorekit.terminal import terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from scorekit.state.migrate import Standing, Upgraded
 
 _POSITIONS = {"closed": "[green]closed[/]", "half_open": "[yellow]half open[/]", "open": "[red]open[/]"}
 _STATES = {

@@ -22,7 +22,7 @@ from scorekit.quality.stability import ColumnStability, compare
 from scorekit.quality.stability import State as ColumnState
 from scorekit.quality.verdict import Action, Finding, Outcome, State, Verdict
 from scorekit.quality.window import Window
-from scorekit.state.history import History, PastVerdict, PastWindow
+from scorekit.state.past import History, PastVerdict, PastWindow
 from scorekit.state.rows import PSI
 from scorekit.store.versions import Store
 

@@ -79,7 +79,7 @@ class ScoredBatch:
     @cached_property
     def rejected(self) -> NDArray[np.int64]:
         """Numbers of the rows without a score, ascending."""
-        return np.flatnonzero(self.sources == REJECTED)
+        return np.flatnonzero(self.sources == REJECTED) if len(self.poor) else self.poor
 
     @cached_property
     def has_score(self) -> NDArray[np.bool_]:

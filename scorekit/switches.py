@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from scorekit.alerts.settings import AlertSettings
     from scorekit.policy import Policy
     from scorekit.state.database import Cursor
-    from scorekit.state.history import History
     from scorekit.state.ledger import Recorded
     from scorekit.state.outbox import Outbox
+    from scorekit.state.past import History
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,8 @@ class Lane:
     Attributes
     ----------
     gate : Gate
+    ref : Ref
+        The version.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Lane:
         self.gate = Gate(
             model, judged_by(settings.policy), on_fail=settings.on_fail, ledger=ledger, kind="serve"
         )
+        self.ref = Ref(model.manifest.name, model.manifest.version)
         self._windows = Tumbling(self.gate, settings.extent, place)
         self._aside = aside
         self._inline = model.scorer.engine.name == "compiled"
@@ -115,11 +118,6 @@ class Lane:
     def manifest(self) -> Manifest:
         """Of the version."""
         return self.gate.model.manifest
-
-    @property
-    def ref(self) -> Ref:
-        """The version."""
-        return Ref(self.manifest.name, self.manifest.version)
 
     @property
     def last(self) -> Decision | None:

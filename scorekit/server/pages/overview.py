@@ -19,7 +19,7 @@ from scorekit.server.pages.rendering import PageRoute, show
 from scorekit.server.pages.visits import Here, Looking
 from scorekit.server.service import Service
 from scorekit.server.traffic import Traffic
-from scorekit.state.history import History, PastWindow, read
+from scorekit.state.past import History, PastWindow
 from scorekit.state.rows import FEATURE, PSI
 from scorekit.store.aliases import CHAMPION
 from scorekit.versions import Listed, ModelVersions
@@ -74,6 +74,8 @@ def _look(service: Service) -> tuple[list[Card], Traffic]:
 
 
 def _card(service: Service, model: ModelVersions, served: tuple[str, ...]) -> Card:
+    from scorekit.state.history import read
+
     history = read(model.name, last=WINDOWS, store_uri=service.store.uri)
     version = model.aliases.get(CHAMPION)
     champion = next((each for each in model.versions if each.ref.version == version), None)
