@@ -11,10 +11,10 @@ JOBS, KILLS = 20, 10
 
 
 def test_killed_at_any_step_workers_lose_no_job_and_publish_none_twice(
-    local_store: str, rows: Path, tmp_path: Path
+    store: str, rows: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "workers.log"
-    with open_jobs(local_store) as jobs:
+    with open_jobs(store) as jobs:
         told = Chaos(jobs, rows, log).run(JOBS, KILLS)
     assert told.faults == 0, f"{told}\n{log.read_text()}"
     assert told.attempts >= JOBS
