@@ -125,3 +125,33 @@ def test_the_list_would_notice() -> None:
     program = "import sys, pyarrow.dataset; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) & BANNED
+
+
+SERVICE = """
+import asyncio, sys
+from scorekit.server.app import make_app
+from scorekit.server.logs import Log
+from scorekit.server.service import Service
+from scorekit.server.settings import ServeSettings
+
+
+async def start():
+    service = Service(settings, Log())
+    await service.start()
+    await service.stop()
+
+
+settings = ServeSettings(store=sys.argv[1])
+make_app(settings)
+asyncio.run(start())
+print("\\n".join(sys.modules))
+"""
+
+
+def test_a_service_is_ready_before_it_loads_what_only_some_requests_need(bank: Bank) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SERVICE, bank.store], capture_output=True, text=True, check=True
+    )
+    modules = set(done.stdout.splitlines())
+    assert "scorekit.server.app" in modules
+    assert not modules & ((BANNED - {"fastapi"}) | {"rich.console", "alembic", "jinja2", "opentelemetry.sdk"})

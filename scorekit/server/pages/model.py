@@ -24,7 +24,7 @@ from scorekit.server.pages.rendering import HEADERS, PageRoute, go, show
 from scorekit.server.pages.visits import Form, Here, Looking, Moving
 from scorekit.server.routes.quality import REPORT_POLICY
 from scorekit.server.service import Service
-from scorekit.state.history import History, read
+from scorekit.state.past import History
 from scorekit.store.aliases import AliasEntry
 from scorekit.store.references import check_name
 from scorekit.switches import SwitchStatus
@@ -166,6 +166,8 @@ def _back(moved: SwitchStatus, said: str) -> Response:
 
 
 def _look(service: Service, name: str) -> Shown:
+    from scorekit.state.history import read
+
     store = service.store.uri
     (model,) = versions.overview(store, name).models
     aliases = tuple(versions.history(name, alias, store=store) for alias in sorted(model.aliases))
