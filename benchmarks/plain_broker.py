@@ -26,12 +26,24 @@ def redis(host, port, rows, scores):
 def rabbitmq(host, port, rows, scores):
     import pika
 
-    channel = pika.BlockingConnection(pika.ConnectionParameters(host, int(port))).channel()
-    channel.confirm_delivery()
-    channel.basic_qos(prefetch_count=TOGETHER)
-    for method, properties, body in channel.consume(rows):
+    # the blocking connection would wait for the confirmation of each message
+    def opened(connection):
+        connection.channel(on_open_callback=begin)
+
+    def begin(channel):
+        channel.confirm_delivery(lambda frame: confirmed(channel, frame.method))
+        channel.basic_qos(prefetch_count=TOGETHER)
+        channel.basic_consume(rows, send)
+
+    def send(channel, _method, properties, body):
         channel.basic_publish("", scores, body, properties, mandatory=True)
-        channel.basic_ack(method.delivery_tag)
+
+    def confirmed(channel, method):
+        # each is sent as it comes, so that both are numbered alike
+        assert method.NAME == "Basic.Ack"
+        channel.basic_ack(method.delivery_tag, multiple=method.multiple)
+
+    pika.SelectConnection(pika.ConnectionParameters(host, int(port)), opened).ioloop.start()
 
 
 def nats(host, port, rows, scores):

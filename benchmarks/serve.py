@@ -36,6 +36,7 @@ from benchmarks.services import (
     mlserver,
     ours,
     plain,
+    plain_single,
     resident,
     started,
 )
@@ -71,7 +72,7 @@ def records(count: int) -> list[Record]:
 
 def bodies(service: Service, size: int) -> Path:
     """A file of bodies, a line each, with rows that follow each other."""
-    path = DATA / f"bodies-{service.name.split()[0].strip(',')}-{size}.jsonl"
+    path = DATA / f"bodies-{service.short}-{size}.jsonl"
     if not path.exists():
         rows = records(20_000)
         groups = [rows[start : start + size] for start in range(0, len(rows), size)]
@@ -105,7 +106,8 @@ def same(services: Sequence[Started]) -> None:
 
 def side_by_side(rounds: int, seconds: float) -> None:
     """Print requests a second of all of them, in turn."""
-    others = [service for service in (plain(), mlserver(), bentoml()) if service is not None]
+    rivals = (plain(), plain_single(), mlserver(), bentoml())
+    others = [service for service in rivals if service is not None]
     with ExitStack() as stack:
         contenders = [stack.enter_context(started(service)) for service in (ours(), *others)]
         limit = stack.enter_context(started(empty()))

@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,11 @@ class Service:
     body: Callable[[list[Record]], Any] = lambda records: {"features": records}
     scores: Callable[[Any], list[float]] = lambda answer: answer["scores"]
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def short(self) -> str:
+        """Its name in the names of files."""
+        return re.sub(r"\W+", "-", self.name.lower())
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def started(service: Service) -> Iterator[Started]:
     DATA.mkdir(exist_ok=True)
     environment = {**os.environ, "ESTIMATOR": str(estimator()), **service.environment}
     begun = time.monotonic()
-    with (DATA / f"{service.name.split()[0]}.log").open("wb") as log:
+    with (DATA / f"{service.short}.log").open("wb") as log:
         process = subprocess.Popen(
             service.command(port), cwd=HERE, stdout=log, stderr=log, env=environment, start_new_session=True
         )
@@ -168,6 +173,12 @@ def plain() -> Service:
     )
 
 
+def plain_single() -> Service:
+    """The same where scikit-learn may use one thread: for a single row others have nothing to do but wait."""
+    one = {"OMP_NUM_THREADS": "1"}
+    return replace(plain(), name="the same, one thread", asked={}, environment=one)
+
+
 def empty() -> Service:
     """A route that reads the body, and no more."""
     return Service("an empty route", _uvicorn("empty_service"), "/", "/", scores=lambda _: [])
@@ -197,7 +208,9 @@ def mlserver() -> Service | None:
 def _mlserver_folder(port: int) -> Path:
     folder = DATA / "mlserver-model"
     folder.mkdir(exist_ok=True)
-    settings = {"http_port": port, "grpc_port": port + 1, "metrics_port": port + 2, "debug": False}
+    # in the process that answers, which spares it the way to another; its pool fails with today's uvloop
+    settings = {"parallel_workers": 0, "debug": False}
+    settings |= {"http_port": port, "grpc_port": port + 1, "metrics_port": port + 2}
     model = {
         "name": MODEL,
         "implementation": "mlserver_sklearn.SKLearnModel",
