@@ -184,7 +184,7 @@ def _everywhere(
         ),
     ] = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", callback=_quiet, help="Say nothing but errors.")
+        bool, typer.Option("--quiet", "-q", callback=_quiet, help="Say only what went wrong.")
     ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", callback=_verbose, help="Say more; show tracebacks.")

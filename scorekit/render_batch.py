@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from scorekit.batch import BatchResult, JobResult
+from scorekit.gate import said
+from scorekit.quality.verdict import Verdict
 from scorekit.render_quality import verdict_json, verdict_lines
 from scorekit.terminal import escape, terminal
 
@@ -20,6 +22,9 @@ def show(result: BatchResult, *, as_json: bool) -> None:
         return
     for output in result.outputs:
         terminal.report("scored", _output_json(result, output), *_lines(result, output))
+        failed = _failed(output)
+        if terminal.quiet and failed is not None:
+            terminal.warn(f"{output.target} was published, but failed: {said(failed)}")
     if len(result.outputs) > 1:
         terminal.report("scored all", {"rows": result.rows, "rejected": result.rejected}, _total(result))
 
@@ -121,13 +126,19 @@ def _fate_lines(output: JobResult) -> list[str]:
     lines = []
     if output.fate == "degraded":
         lines.append("  [bold yellow]degraded[/]  the window failed: the fallback's scores were published")
-    elif output.fate == "published" and output.verdict is not None and output.verdict.failed:
+    elif _failed(output) is not None:
         lines.append("  [bold red]warning[/]   the window failed, and was published all the same")
     if output.repeated:
         lines.append("  counted   before, under the same run id: the switch was not moved")
     if output.switch is not None and output.switch.position != "closed":
         lines.append(f"  switch    [bold red]{output.switch.position.replace('_', ' ')}[/]")
     return lines
+
+
+def _failed(output: JobResult) -> Verdict | None:
+    """The verdict on a window that failed, where it was published as the model scored it."""
+    verdict = output.verdict
+    return verdict if output.fate == "published" and verdict is not None and verdict.failed else None
 
 
 def _flag_lines(output: JobResult) -> list[str]:

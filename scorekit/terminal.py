@@ -131,6 +131,13 @@ class Terminal:
         else:
             sys.stderr.write(f"{prefix}{text}\n")
 
+    def warn(self, text: str, /, **fields: Any) -> None:
+        """Say, even when quiet, that something went wrong that is no error."""
+        if self.log_format == "json":
+            _write_event("warning", message=text, **fields)
+        else:
+            sys.stderr.write(f"warning: {text}\n")
+
     def error(self, error: ScorekitError) -> None:
         """Say what failed, and what to do next."""
         if self.log_format == "json":

@@ -77,6 +77,14 @@ def test_the_output_says_it_however_many_parts_it_was_made_of(
     assert pq.read_metadata(night.target).num_rows == rows
 
 
+def test_a_failed_window_that_is_published_is_told_even_to_the_quiet(night: Night) -> None:
+    done = night.score("--quiet")
+    assert (done.code, len(read(night.target))) == (0, DRIFTED)
+    assert done.err.startswith("warning: out.parquet was published, but failed: score.psi score: PSI ")
+    assert len(done.err.splitlines()) == 1
+    assert night.score("--quiet", data="calm.parquet", output="calm.scores.parquet").err == ""
+
+
 # fail --------------------------------------------------------------------------------
 
 
