@@ -7,6 +7,7 @@ python -m benchmarks.brokers redis --quick    # one of them, one run
 from __future__ import annotations
 
 import itertools
+import re
 import statistics
 import subprocess
 import sys
@@ -62,21 +63,45 @@ def _timed(place: Place, process: subprocess.Popen[bytes], count: int) -> float:
     raise SystemExit(f"{place.name}: {place.count():,} of {count:,} answers")
 
 
+def alone(lines: Sequence[bytes]) -> float:
+    """Lines a second of the stream between files, its start left out: to score them costs that much."""
+    rows = data.STORE.parent / "messages.jsonl"
+    rows.write_bytes(b"\n".join([*lines, b""]))
+    ends = ("--source", str(rows), "--sink", "/dev/null")
+    command = [*SCOREKIT, "score-stream", "-m", MODEL, "--store", str(data.STORE), *ends]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    found = re.search(r"([\d,]+) rows/s", said)
+    assert found is not None, said
+    return float(found[1].replace(",", ""))
+
+
 def main(*, quick: bool, brokers: Sequence[str] = ()) -> None:
     """Print the table."""
     data.model(MODEL)
     some = stream.lines(100_000).read_bytes().splitlines()
     lines = list(itertools.islice(numbered(some), MESSAGES))
-    head("broker", "scorekit messages/s", "loop messages/s", "share", "asked")
+    head(
+        "broker", "scorekit messages/s", "loop messages/s", "share", "asked", "scoring alone", "share in turn"
+    )
     for broker in chosen(brokers):
-        found: dict[object, list[float]] = {ours: [], plain: []}
+        found: dict[object, list[float]] = {ours: [], plain: [], alone: []}
         for _ in range(1 if quick else RUNS):
-            for command, rates in found.items():
-                rates.append(rate(broker, command, lines))
-        mine, theirs = (statistics.median(rates) for rates in found.values())
+            for command in (ours, plain):
+                found[command].append(rate(broker, command, lines))
+            found[alone].append(alone(lines))
+        mine, theirs, scoring = (statistics.median(rates) for rates in found.values())
         with opened(broker) as place:
             name = place.name
-        row(name, f"{mine:,.0f}", f"{theirs:,.0f}", f"**{mine / theirs:.0%}**", f"{ASKED:.0%}")
+        in_turn = 1 / (1 / theirs + 1 / scoring)
+        row(
+            name,
+            f"{mine:,.0f}",
+            f"{theirs:,.0f}",
+            f"**{mine / theirs:.0%}**",
+            f"{ASKED:.0%}",
+            f"{scoring:,.0f}",
+            f"{mine / in_turn:.0%}",
+        )
 
 
 if __name__ == "__main__":
