@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any
 
 from starlette.requests import Request
@@ -169,7 +169,7 @@ def _begun(scope: Scope, traceparent: str) -> Passing:
     given = headers.get(b"x-request-id", b"").decode("latin-1")
     trace = headers.get(b"traceparent", b"").decode("latin-1")
     return Passing(
-        given if _ID.fullmatch(given) else uuid.uuid4().hex,
+        given if _ID.fullmatch(given) else token_hex(16),
         time.monotonic(),
         traceparent or (trace if _TRACEPARENT.fullmatch(trace) else ""),
     )
