@@ -124,14 +124,17 @@ def test_a_second_run_into_a_folder_leaves_the_first_alone(bank: Bank, data: Pat
     assert sorted(path.name for path in folder.iterdir()) == ["_SUCCESS", "rows.parquet"]
 
 
+@pytest.mark.parametrize("moment", ["scorekit.batch.job.mark", "scorekit.batch.partial.Partial.remove"])
 def test_a_run_killed_between_its_output_and_its_clean_up_is_seen_to_be_complete(
-    bank: Bank, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    moment: str, bank: Bank, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(_: Partial) -> None:
+    def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     target, partial = tmp_path / "out.csv", tmp_path / ".out.csv.partial"
     with monkeypatch.context() as patch:
+        patch.setattr(moment, killed)
+        # not even the folder goes, as it would where an exception is raised
         patch.setattr(Partial, "remove", killed)
         with pytest.raises(KeyboardInterrupt):
             score(bank, data, output=target)
