@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import shutil
 import statistics
 import subprocess
@@ -105,7 +106,7 @@ def same(services: Sequence[Started]) -> None:
 
 
 def side_by_side(rounds: int, seconds: float) -> None:
-    """Print requests a second of all of them, in turn."""
+    """Print requests a second of all of them, in turn, and what share of the limit is had."""
     rivals = (plain(), plain_single(), mlserver(), bentoml())
     others = [service for service in rivals if service is not None]
     with ExitStack() as stack:
@@ -140,7 +141,7 @@ def _table(size: int, services: Sequence[Started], found: dict[tuple[str, int], 
     for place, service in enumerate(services):
         loads = found[service.service.name, size]
         rates = [one.rate for one in loads]
-        times = [our.rate / one.rate for our, one in zip(mine, loads, strict=True)]
+        times = [our.rate / one.rate if one.rate else math.inf for our, one in zip(mine, loads, strict=True)]
         asked = service.service.asked.get(size)
         row(
             service.service.name,
@@ -149,12 +150,17 @@ def _table(size: int, services: Sequence[Started], found: dict[tuple[str, int], 
             f"{statistics.median(one.half for one in loads):.2f}",
             f"{statistics.median(one.most for one in loads):.2f}",
             f"{LATENCY:.0f}" if place == 0 and size == 1 else "",
-            f"**{statistics.median(times):.3g}**" if place else "",
+            _times(times) if place else "",
             _span(times, ".3g") if place else "",
             "" if asked is None else f"{asked:.0f}",
             f"{service.mib():.0f}",
         )
     print()
+
+
+def _times(times: Sequence[float]) -> str:
+    found = statistics.median(times)
+    return f"**{found:.3g}**" if found > 1 else f"{found:.0%} of it"
 
 
 def _span(values: Sequence[float], form: str) -> str:
