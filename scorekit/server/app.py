@@ -112,7 +112,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 async def _refused(request: Request, error: Any) -> Response:
     under_way = passing(request)
-    problems.tell(request.app.state.service.log, error, under_way.id)
+    service: Service = request.app.state.service
+    problems.tell(service.log, error, under_way.id)
+    problems.hide(error, service.store.uri)
     shown = isinstance(error, NotAuthenticated) or (isinstance(error, NotAllowed) and error.scope)
     headers = {"WWW-Authenticate": challenge(error)} if shown else {}
     return problems.answer(error, under_way.id, request.url.path, headers)

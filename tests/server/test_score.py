@@ -152,6 +152,7 @@ def test_a_bad_record_fails_alone_and_without_its_values(asked: Asked) -> None:
 def test_what_is_no_payload_is_told(asked: Asked, body: Any, status: int, code: str) -> None:
     answer = asked.ask(BATCH, body)
     assert (answer.status, answer.json["code"]) == (status, code)
+    assert str(asked.store).encode() not in answer.body
 
 
 def test_no_answer_leaves_a_second_after_a_trip_and_all_do_after_a_reset(asked: Asked) -> None:
