@@ -231,12 +231,14 @@ class _Drawn:
 
 def _bars(console: Console) -> Bars:
     from rich import progress
+    from rich.table import Column
 
+    # the bar alone gives way where there is little room
     return progress.Progress(
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", table_column=Column(no_wrap=True)),
         progress.BarColumn(),
         *_columns(),
-        progress.TimeRemainingColumn(),
+        progress.TimeRemainingColumn(table_column=Column(no_wrap=True)),
         console=console,
         transient=True,
     )
@@ -245,6 +247,7 @@ def _bars(console: Console) -> Bars:
 def _columns() -> list[Any]:
     """How much is done, of how much where that is known, and how fast; nothing where nothing is counted."""
     from rich.progress import ProgressColumn
+    from rich.table import Column
     from rich.text import Text
 
     class CountColumn(ProgressColumn):
@@ -260,7 +263,7 @@ def _columns() -> list[Any]:
                 return Text("")
             return Text(f"{task.speed:,.0f} rows/s", style="dim")
 
-    return [CountColumn(), RateColumn()]
+    return [CountColumn(Column(no_wrap=True)), RateColumn(Column(no_wrap=True))]
 
 
 terminal = Terminal()

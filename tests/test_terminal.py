@@ -80,3 +80,19 @@ def test_a_bar_counts_what_there_is_to_count(stage: tuple[Any, ...], shown: str)
     assert shown in line
     assert "folds/s" not in line
     assert (" 2" in line) == (shown != "fit")
+
+
+@pytest.mark.parametrize("width", [72, 80, 100])
+def test_a_bar_and_its_figures_stand_in_one_line(width: int) -> None:
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    seconds = iter(range(100))
+    with _bars(console) as bars:
+        bars.get_time = lambda: float(next(seconds))
+        drawn = _Drawn(bars)
+        drawn.stage("scoring", 10_000_000, "rows")
+        for _ in range(3):
+            drawn.advance(1_234_567)
+        lines = "".join(segment.text for segment in console.render(bars.get_renderable())).splitlines()
+    assert len(lines) == 1
+    assert "3,703,701 of 10,000,000 rows" in lines[0]
+    assert " rows/s " in lines[0]
