@@ -47,11 +47,24 @@ def test_scopes_say_who_looks_and_who_moves(desk: Desk) -> None:
     assert (seen.status, "not_allowed" in seen.text) == (403, True)
     assert desk.signed_in("train").ask("/").status == 403
     assert desk.position() == "closed"
-    assert admin.move("trip", reason=" ").status == 400
+    for bad in ({"reason": " "}, {"reason": 1001 * "x"}, {"reason": "x", "by": 201 * "x"}):
+        assert admin.move("trip", **bad).status == 422
+    assert desk.position() == "closed"
     assert admin.move("trip", reason="x").status == 303
     assert admin.move("reset", reason="x", half_open="yes").status == 303
     assert desk.position() == "half_open"
     assert admin.move("reset", reason="x").status == 303
+
+
+def test_a_proxy_may_show_who_looks_with_each_request(desk: Desk) -> None:
+    visitor, shown = Visitor(desk.service), f"Bearer {desk.keys['admin']}"
+    token = visitor.ask("/models/bank", Authorization=shown).token
+    form = {"token": token, "reason": "x", "half_open": "yes"}
+    assert visitor.ask("/models/bank/reset", form, Authorization=shown).status == 303
+    assert Visitor(desk.service).ask("/models/bank/reset", form, Authorization=shown).status == 403
+    assert visitor.ask("/models/bank/reset", form).place == "/sign-in"
+    assert desk.position() == "half_open"
+    assert desk.signed_in("admin").move("reset", reason="x").status == 303
 
 
 def test_a_cookie_is_for_this_page_and_for_no_script(desk: Desk) -> None:

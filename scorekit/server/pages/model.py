@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
+from pydantic import ValidationError
 from starlette.responses import HTMLResponse, Response
 
 from scorekit import reporting, versions
-from scorekit.errors import ModelError
+from scorekit.errors import ModelError, Refused
 from scorekit.policy import Policy
 from scorekit.quality.report import headline
 from scorekit.quality.report_columns import psi_picture
@@ -23,6 +24,7 @@ from scorekit.server import moves
 from scorekit.server.pages.rendering import HEADERS, PageRoute, go, show
 from scorekit.server.pages.visits import Form, Here, Looking, Moving
 from scorekit.server.routes.quality import REPORT_POLICY
+from scorekit.server.routes.switch import Reset
 from scorekit.server.service import Service
 from scorekit.state.past import History
 from scorekit.store.aliases import AliasEntry
@@ -147,18 +149,27 @@ async def report(name: str, service: Here, visit: Looking) -> Response:  # noqa:
 @router.post("/trip")
 async def trip(name: str, service: Here, form: Form, visit: Moving) -> Response:
     """Open its switch."""
-    moved = await moves.trip(service, visit.caller, name, form.get("reason", ""), form.get("by", ""))
+    asked = _asked(form)
+    moved = await moves.trip(service, visit.caller, name, asked.reason, asked.by)
     return _back(moved, "trip")
 
 
 @router.post("/reset")
 async def reset(name: str, service: Here, form: Form, visit: Moving) -> Response:
     """Close its switch, or half-way."""
-    half_open = "half_open" in form
-    moved = await moves.reset(
-        service, visit.caller, name, form.get("reason", ""), form.get("by", ""), half_open=half_open
-    )
-    return _back(moved, "half-open" if half_open else "reset")
+    asked = _asked(form)
+    moved = await moves.reset(service, visit.caller, name, asked.reason, asked.by, half_open=asked.half_open)
+    return _back(moved, "half-open" if asked.half_open else "reset")
+
+
+def _asked(form: Mapping[str, str]) -> Reset:
+    """What a form asks for, within the bounds of the other routes."""
+    given = {"reason": form.get("reason", "").strip(), "by": form.get("by", "")}
+    try:
+        return Reset(**given, half_open="half_open" in form)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Refused(f"{first['loc'][0]}: {first['msg']}", code="invalid_parameter") from None
 
 
 def _back(moved: SwitchStatus, said: str) -> Response:

@@ -40,7 +40,6 @@ HEADERS: Mapping[str, str] = {
     # no address is told to other sites; a form says where it comes from all the same
     "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """What every page is sent with, besides what every answer is."""
