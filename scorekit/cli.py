@@ -83,6 +83,7 @@ def _command(name: str, function: Any) -> Any:
     single = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
     single.command(name, cls=Command)(function)
     command = typer.main.get_command(single)
+    command.help = _unwrapped(command.help or "")
     for parameter in command.params:
         option = max(parameter.opts, key=len)
         if option.startswith("--"):
@@ -91,6 +92,11 @@ def _command(name: str, function: Any) -> Any:
             if parameter.multiple:
                 _let_repeat(parameter)
     return command
+
+
+def _unwrapped(text: str) -> str:
+    """Paragraphs in one line each: the terminal wraps them, not the source."""
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in text.split("\n\n"))
 
 
 def _let_repeat(option: Any) -> None:

@@ -50,6 +50,13 @@ def test_no_help_loses_words_in_brackets(name: str, entry: Entry) -> None:
 
 
 @pytest.mark.parametrize(("name", "entry"), ENTRIES)
+def test_a_paragraph_of_help_is_wrapped_by_the_terminal_alone(name: str, entry: Entry) -> None:
+    paragraphs = (load_command(name, entry).help or "").split("\n\n")
+    assert paragraphs[0]
+    assert not any("\n" in paragraph for paragraph in paragraphs)
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES)
 def test_every_option_has_a_variable_of_its_name(name: str, entry: Entry) -> None:
     for parameter in load_command(name, entry).params:
         option = max(parameter.opts, key=len)
