@@ -387,7 +387,7 @@ def test_whatever_breaks_is_unknown(state: str, command: Command, monkeypatch: p
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("scorekit.monitoring.read", broken)
+    monkeypatch.setattr("scorekit.state.history.read", broken)
     with Ledger.open(url=state) as ledger:
         ledger.trip("bank", "Ada", "feed")
     assert plugin(command) == ("UNKNOWN", "SCOREKIT UNKNOWN - ZeroDivisionError: by zero\n")
