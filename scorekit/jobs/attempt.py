@@ -36,6 +36,8 @@ Say = Callable[[Mapping[str, Any]], None]
 
 NICENESS = 10
 """Scores that are waited for come before training."""
+_LONGEST = 1000
+"""Characters of what is said of an error: names of columns are a caller's, and may be of any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,11 @@ def _carried_out(assignment: Assignment, say: Say) -> Mapping[str, Any]:
 
 
 def _described(error: ScorekitError) -> dict[str, Any]:
-    return {"code": error.code, "message": error.message, "hint": error.hint}
+    return {"code": error.code, "message": _short(error.message), "hint": error.hint and _short(error.hint)}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _train(assignment: Assignment, say: Say) -> dict[str, Any]:

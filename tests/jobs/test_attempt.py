@@ -75,6 +75,16 @@ def test_an_error_of_the_data_is_told_without_its_values(jobs: Jobs, tmp_path: P
     assert "secret" not in str(jobs.fail(job, ending.error).error)  # type: ignore[arg-type]
 
 
+def test_an_error_is_no_longer_than_anybody_reads(jobs: Jobs, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    pq.write_table(made({"x" * 100_000: range(60)}), folder / "rows.parquet")
+    job = claimed(jobs, folder / "rows.parquet", target="aim")
+    ending = supervision(jobs, job, folder / "rows.parquet").run()
+    assert (ending.how, code(ending)) == ("failed", "missing_column")
+    assert len(str(jobs.fail(job, ending.error).error)) < 3_000  # type: ignore[arg-type]
+
+
 def test_an_error_names_a_file_without_its_folder(jobs: Jobs, tmp_path: Path) -> None:
     folder = tmp_path / "odd"
     folder.mkdir()
