@@ -136,22 +136,17 @@ async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
         raise _too_large(most)
     unpack = _unpacker(request.headers.get("content-encoding", "").strip().lower())
     seen = 0
-    async for part in _stream(request):
-        for piece in unpack.pieces(part) if unpack is not None else (part,):
-            seen += len(piece)
-            if seen > most:
-                raise _too_large(most)
-            yield piece
-    if unpack is not None and not unpack.whole:
-        raise Refused("the body ends before its gzip does", code="bad_encoding")
-
-
-async def _stream(request: Request) -> AsyncIterator[bytes]:
     try:
         async for part in request.stream():
-            yield part
+            for piece in unpack.pieces(part) if unpack is not None else (part,):
+                seen += len(piece)
+                if seen > most:
+                    raise _too_large(most)
+                yield piece
     except ClientDisconnect:
         raise Refused("the body ended before its end", code="body_cut") from None
+    if unpack is not None and not unpack.whole:
+        raise Refused("the body ends before its gzip does", code="bad_encoding")
 
 
 def _too_large(most: int) -> Refused:
