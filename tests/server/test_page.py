@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from scorekit import versions
 from scorekit.access import keys
 from tests.quality.browser import Browser, chromium
 from tests.quality.browser import running as browsing
@@ -129,13 +130,15 @@ def test_the_report_is_a_page_too(desk: Desk, browser: Browser) -> None:
 
 def test_names_and_reasons_are_shown_as_they_are_and_do_nothing(desk: Desk, browser: Browser) -> None:
     admin = desk.signed_in("admin")
+    versions.promote("odd:1", "stable", by=EVIL, why="\u202e turned", store=str(desk.store))
     assert admin.move("trip", "odd", by=EVIL, reason=f"{ODD} \u202e").status == 303
     assert admin.move("reset", "odd", reason=EVIL).status == 303
     sign_in(browser, desk)
     browser.open(f"{desk.service.url}/models/odd?said={ODD}", 1280)
     shown = text(browser)
     assert shown.count(ODD) >= 2  # the feature, and a reason
-    assert shown.count(EVIL) >= 2
+    assert shown.count(EVIL) >= 3
+    assert "\ufffd turned" in shown
     assert "\u202e" not in shown
     assert browser.value("window.bad") is None
     assert browser.value("document.querySelectorAll('main script, img[src=x]').length") == 0
