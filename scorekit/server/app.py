@@ -19,6 +19,7 @@ from scorekit.server import problems
 from scorekit.server.answers import installed_shaping, shaping
 from scorekit.server.hosts import Hosts
 from scorekit.server.logs import Log, listen
+from scorekit.server.memory import share_arenas
 from scorekit.server.pages import assets, model, overview, signing
 from scorekit.server.pages import jobs as job_page
 from scorekit.server.requests import QUIET, Requests, passing
@@ -65,6 +66,7 @@ def make_app(settings: ServeSettings) -> ASGIApp:
     UsageError
         If a setting cannot be used.
     """
+    share_arenas()
     log = Log(quiet=settings.quiet)
     listen(log)
     service = Service(settings, log)
