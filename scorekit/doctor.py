@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
@@ -33,7 +33,16 @@ PACKAGES = (
     "SQLAlchemy",
     "alembic",
 )
-EXTRAS = {"aws": "boto3", "sign": "cryptography", "db": "psycopg", "alerts": "apprise"}
+EXTRAS = {
+    "aws": ("boto3",),
+    "sign": ("cryptography",),
+    "db": ("psycopg",),
+    "alerts": ("apprise",),
+    "stream": ("confluent-kafka", "nats-py", "pika", "redis"),
+    "serve": ("fastapi", "uvicorn", "prometheus-client", "limits", "joserfc", "huey", "Jinja2"),
+    "otel": ("opentelemetry-sdk",),
+}
+"""What each extra brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +113,16 @@ def _installed() -> list[Finding]:
 
 
 def _extras() -> list[Finding]:
-    found = []
-    for extra, package in EXTRAS.items():
-        try:
-            found.append(Finding("extra", extra, f"{package} {version(package)}"))
-        except PackageNotFoundError:
-            advice = f"pip install 'scorekit[{extra}]'"
-            found.append(Finding("extra", extra, "not installed", "off", advice))
-    return found
+    return [_extra(extra, packages) for extra, packages in EXTRAS.items()]
+
+
+def _extra(extra: str, packages: Sequence[str]) -> Finding:
+    try:
+        found = ", ".join(f"{package} {version(package)}" for package in packages)
+    except PackageNotFoundError as missing:
+        said = "not installed" if len(packages) == 1 else f"not installed: {missing.name}"
+        return Finding("extra", extra, said, "off", f"pip install 'scorekit[{extra}]'")
+    return Finding("extra", extra, found)
 
 
 def _kernel() -> Finding:

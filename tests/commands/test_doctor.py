@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+from importlib.metadata import metadata as package_metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import scorekit as package
 from scorekit import config
 from scorekit.cli import run
+from scorekit.doctor import EXTRAS
 from scorekit.store.signatures import generate_key
 from tests.conftest import Bank, scorekit
 
@@ -142,3 +144,13 @@ def test_the_state_and_the_policy_are_tried(bank: Bank, here: Path, monkeypatch:
     done = bank.run("doctor", cwd=here)
     assert done.returncode == 7
     assert "word" not in done.stdout + done.stderr
+
+
+def test_every_extra_is_looked_at() -> None:
+    declared = package_metadata("scorekit")
+    assert {*EXTRAS, "all"} == set(declared.get_all("Provides-Extra") or ())
+    required = declared.get_all("Requires-Dist") or ()
+    for extra, packages in EXTRAS.items():
+        of_extra = [line for line in required if line.endswith(f"extra == '{extra}'") or f'"{extra}"' in line]
+        for name in packages:
+            assert any(re.match(rf"{name}\b", line, re.IGNORECASE) for line in of_extra), name
