@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 
 from scorekit.terminal import terminal
+from tests.quality.browser import Browser, chromium, running
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 S3_SERVER = Path(__file__).parent / "s3" / "moto_server.py"
@@ -78,6 +79,17 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     pq.write_table(rows.take(list(range(0, rows.num_rows, 10))), data)
     train([data], folder / "models", "--target", "y", "--name", "bank", "--estimator", "logistic", "--cv", 2)
     return Bank(folder / "models", pq.read_table(EXAMPLES / "bank-new.parquet").drop_columns(["y"]))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A page of a Chromium that lives as long as the tests."""
+    path = chromium()
+    if path is None:
+        assert not os.environ.get("CI"), "Chromium is not installed"
+        pytest.skip("Chromium is not installed")
+    with running(path) as found:
+        yield found
 
 
 # S3 -----------------------------------------------------------------------------------

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scorekit.quality.report import report_html
 from scorekit.quality.report_style import STYLE
-from tests.quality.browser import Browser, chromium, running
+from tests.quality.browser import Browser
 from tests.quality.reports import report_data
 
 DATA = report_data()
@@ -56,16 +54,6 @@ def test_texts_can_be_read_on_what_they_stand_on(scheme: str) -> None:
 
 
 # In a browser --------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = chromium()
-    if path is None:
-        assert not os.environ.get("CI"), "Chromium is not installed"
-        pytest.skip("Chromium is not installed")
-    with running(path) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from scorekit import versions
 from scorekit.access import keys
-from tests.quality.browser import Browser, chromium
-from tests.quality.browser import running as browsing
+from tests.quality.browser import Browser
 from tests.server.conftest import eventually
 from tests.server.desk import ODD, PAGES, Desk
 
 EVIL = "<img src=x onerror='window.bad=1'>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = chromium()
-    if path is None:
-        assert not os.environ.get("CI"), "Chromium is not installed"
-        pytest.skip("Chromium is not installed")
-    with browsing(path) as found:
-        yield found
 
 
 WIDER = """[...document.querySelectorAll("body *")].filter(each => !each.closest(".scroll, svg, .skip")
