@@ -162,6 +162,8 @@ def test_data_that_is_sent_becomes_a_version_that_is_served(trainer: Trainer) ->
     assert (job["request"]["params"], job["request"]["drop"]) == ({"C": 0.5}, ["letter"])
     manifest = Store.open(str(trainer.store)).manifest(Ref("sent", 1))
     assert manifest.job == job["id"]
+    assert [file.uri for file in manifest.training.files] == ["data.csv"]
+    assert str(trainer.store) not in (trainer.store / "sent" / "1" / "card.md").read_text()
     record = json.dumps({"features": [{"number": 0.5}], "model": "sent"}).encode()
     key = f"Bearer {trainer.keys['score']}"
     scored = trainer.ask(
