@@ -27,6 +27,8 @@ def show(result: BatchResult, *, as_json: bool) -> None:
             terminal.warn(f"{output.target} was published, but failed: {said(failed)}")
     if len(result.outputs) > 1:
         terminal.report("scored all", {"rows": result.rows, "rejected": result.rejected}, _total(result))
+    for trouble in result.untold:
+        terminal.warn(trouble)
 
 
 def to_json(result: BatchResult) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def to_json(result: BatchResult) -> dict[str, Any]:
         "rows": result.rows,
         "rejected": result.rejected,
         "seconds": round(result.seconds, 3),
+        "untold": list(result.untold),
         "outputs": [_output_json(result, output) for output in result.outputs],
     }
 

@@ -48,6 +48,8 @@ class BatchResult:
     run_id : str
     dry_run : bool
     score_columns : tuple of str
+    untold : tuple of str
+        Which alert channels could not be told, and what was not written down.
     """
 
     model: str
@@ -57,6 +59,7 @@ class BatchResult:
     run_id: str
     score_columns: tuple[str, ...]
     dry_run: bool = False
+    untold: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -141,7 +144,7 @@ def score_files(
     with _ledger(loaded) if not dry_run else nullcontext() as ledger:
         where = made.folder or made.jobs[0].target
         gate = Gate(loaded, policy or Policy(), on_fail=on_quality_fail, ledger=ledger, output=where)
-        outputs = _tried(made, gate, chosen) if dry_run else _made(made, gate, chosen, listener)
+        outputs, untold = (_tried(made, gate, chosen), ()) if dry_run else _made(made, gate, chosen, listener)
     result = BatchResult(
         model=f"{loaded.manifest.name}:{loaded.manifest.version}",
         engine=loaded.scorer.engine.name,
@@ -150,6 +153,7 @@ def score_files(
         run_id=next((output.run_id for output in outputs if output.run_id), chosen.run_id),
         score_columns=loaded.manifest.scoring.columns,
         dry_run=dry_run,
+        untold=untold,
     )
     _raise_refusal(result)
     return result
@@ -167,8 +171,10 @@ def _ledger(model: Model) -> Iterator[Ledger | None]:
         yield ledger
 
 
-def _made(made: Plan, gate: Gate, options: JobOptions, progress: Progress) -> tuple[JobResult, ...]:
-    """Score every output, and keep a record of how the run ended."""
+def _made(
+    made: Plan, gate: Gate, options: JobOptions, progress: Progress
+) -> tuple[tuple[JobResult, ...], tuple[str, ...]]:
+    """Score every output, and keep a record of how the run ended; what could not be told of it."""
     outputs: list[JobResult] = []
     try:
         for output in _each(made, gate, options, progress):
@@ -182,9 +188,7 @@ def _made(made: Plan, gate: Gate, options: JobOptions, progress: Progress) -> tu
     except Unreachable as error:
         # what was decided is done; only how the run ended is written nowhere
         untold = (f"{error.message}; how the run ended was not written down",)
-    for said in untold:
-        progress.note(said)
-    return tuple(outputs)
+    return tuple(outputs), untold
 
 
 def _each(made: Plan, gate: Gate, options: JobOptions, progress: Progress) -> Iterator[JobResult]:

@@ -85,6 +85,19 @@ def test_a_failed_window_that_is_published_is_told_even_to_the_quiet(night: Nigh
     assert night.score("--quiet", data="calm.parquet", output="calm.scores.parquet").err == ""
 
 
+def test_a_channel_that_is_away_is_told_even_to_the_quiet(night: Night) -> None:
+    night.policy(
+        '[alerts]\n[[alerts.channels]]\nkind = "webhook"\nurl = "http://127.0.0.1:9/secret"\n'
+        '[quality.checks]\n"score.psi" = "fail"\n'
+    )
+    away = "the alert channel webhook (http://127.0.0.1:9/…) refused the connection"
+    done = night.score("--quiet")
+    assert done.code == 5
+    assert done.err.splitlines()[0] == f"warning: {away}"
+    said = json.loads(night.score("--json", data="calm.parquet").out)
+    assert said["untold"] == [away], "that it is good again is told, too"
+
+
 # fail --------------------------------------------------------------------------------
 
 
