@@ -89,7 +89,7 @@ dd{margin:0;font-weight:600;font-variant-numeric:tabular-nums}
 align-items:center}
 .key svg{width:26px;height:14px;margin-right:5px;vertical-align:-2px}
 .lk{margin-right:12px;white-space:nowrap}.lk svg{width:26px;height:8px;margin-right:5px;vertical-align:2px}
-.chart,.bars{display:block;width:100%;max-width:520px;height:auto}
+.chart,.bars{display:block;width:100%;max-width:520px;height:auto}.two .chart{max-width:420px}
 .heat{display:block;height:auto;max-width:none}
 svg text{font-size:10.5px;fill:var(--soft);font-variant-numeric:tabular-nums}
 svg .l,svg .v{text-anchor:end}svg .m{text-anchor:middle}

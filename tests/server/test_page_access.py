@@ -159,6 +159,7 @@ def test_an_error_is_a_page_for_who_asks_for_pages(desk: Desk) -> None:
         seen = admin.ask(path)
         assert (seen.status, seen.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
         assert code in seen.text
+        assert " in /" not in seen.text, "nobody is told where the store is"
         assert seen.headers["X-Request-ID"] in seen.text
         seen = admin.ask(path, accept="*/*")
         assert (seen.status, json.loads(seen.text)["code"]) == (status, code)

@@ -93,6 +93,7 @@ def _environment() -> Environment:
         ago=ago,
         metric=metric_name,
         number=number,
+        rate=rate,
         sentence=sentence,
         duration=duration,
     )
@@ -129,6 +130,17 @@ def duration(seconds: float) -> str:
     return (
         f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole // 60 % 60} min"
     )
+
+
+def rate(each_second: float) -> str:
+    """A rate, to as many digits as tell something.
+
+    Examples
+    --------
+    >>> rate(1090.91), rate(4.4567), rate(0.0)
+    ('1,091', '4.46', '0')
+    """
+    return f"{each_second:,.0f}" if each_second >= 100 else f"{each_second:.3g}"
 
 
 def ago(then: datetime, now: datetime) -> str:
@@ -174,6 +186,7 @@ async def _failed(request: Request, error: ScorekitError) -> Response:
     service: Service = request.app.state.service
     under_way = passing(request)
     problems.tell(service.log, error, under_way.id)
+    problems.hide(error, service.store.uri)
     if isinstance(error, NotAuthenticated):
         return _to_sign_in(request)
     told = problems.problem(error, under_way.id)
