@@ -1,23 +1,18 @@
-"""What people see of versions, and what programs do."""
+"""What people see of one version and of its aliases, and what programs do."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from scorekit.render_manifest import (
     columns_table,
     engine,
-    finite,
-    metric_name,
     metrics_table,
     minute,
-    number,
     rows,
     short,
     some,
-    store_option,
     task,
     text,
 )
@@ -26,28 +21,15 @@ from scorekit.store.references import Ref
 from scorekit.store.signatures import KeyPair, Signing, Standing
 from scorekit.store.verification import Verification
 from scorekit.terminal import terminal
-from scorekit.versions import AliasHistory, Checked, Headline, Listed, ModelVersions, Overview, Version
+from scorekit.versions import AliasHistory, Checked, Version
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-_NEWEST = 10
-"""Versions of a model that are shown unless the model is named."""
-
-_MANY = 10
-"""Metrics below it are shown to as many places, one below the other."""
-
 _MOST_INPUTS = 40
 """Inputs that are shown; ``--json`` has all."""
 
-_SIGNED: dict[Standing, str] = {
-    "valid": "[green]yes[/]",
-    "unchecked": "yes",
-    "unsigned": "no",
-    "untrusted": "[yellow]untrusted[/]",
-    "broken": "[red]broken[/]",
-}
 _STANDING: dict[Standing, str] = {
     "valid": "signed by a key that is trusted here",
     "unchecked": "signed, and not checked: SCOREKIT_TRUSTED_KEYS is not set",
@@ -57,149 +39,14 @@ _STANDING: dict[Standing, str] = {
 }
 
 
-# What there is -----------------------------------------------------------------------
-
-
-def show_overview(overview: Overview, *, whole: bool, store: str | None = None, as_json: bool) -> None:
-    """Show the versions there are on stdout, the newest ones unless it is to be the whole list.
-
-    Parameters
-    ----------
-    overview : Overview
-    whole : bool
-    store : str, optional
-        What ``--store`` has to say for the next command.
-    as_json : bool
-    """
-    if as_json:
-        terminal.answer_json(overview_json(overview))
-    elif not overview.models:
-        terminal.report(
-            "no_models",
-            {"store": overview.store},
-            f"no models in {text(overview.store)} yet",
-            f"  next: scorekit train DATA --target COLUMN{text(store_option(store))}",
-        )
-    else:
-        terminal.answer(*_overview(overview, store_option(store), whole=whole))
-
-
-def overview_json(overview: Overview) -> dict[str, Any]:
-    """What a store holds for programs."""
-    models = [
-        {
-            "name": model.name,
-            "aliases": model.aliases,
-            "problems": list(model.problems),
-            "versions": [_listed_json(row) for row in model.versions],
-        }
-        for model in overview.models
-    ]
-    return {"store": overview.store, "models": models}
-
-
-def _listed_json(row: Listed) -> dict[str, Any]:
-    summary = row.summary
-    return {
-        **_ref_json(row.ref),
-        "aliases": list(row.aliases),
-        "created": summary.created if summary else None,
-        "task": summary.task if summary else None,
-        "estimator": summary.estimator if summary else None,
-        "metric": _headline_json(summary.headline) if summary and summary.headline else None,
-        "engine": summary.engine if summary else None,
-        "digest": summary.digest if summary else None,
-        "signing": _signing_json(row.signing) if row.signing else None,
-        "problem": row.problem,
-    }
-
-
-def _ref_json(ref: Ref) -> dict[str, Any]:
+def ref_json(ref: Ref) -> dict[str, Any]:
+    """A version for programs."""
     return {"model": str(ref), "name": ref.name, "version": ref.version}
 
 
-def _headline_json(headline: Headline) -> dict[str, Any]:
-    value = finite(headline.value)
-    return {"name": headline.name, "value": value, "measured_on": headline.measured_on}
-
-
-def _signing_json(signing: Signing) -> dict[str, Any]:
+def signing_json(signing: Signing) -> dict[str, Any]:
+    """What signatures are worth for programs."""
     return {"standing": signing.standing, "keys": list(signing.keys)}
-
-
-def _overview(overview: Overview, option: str, *, whole: bool) -> list[RenderableType]:
-    signed = overview.trusting or any(
-        row.signing is not None and row.signing.standing != "unsigned"
-        for model in overview.models
-        for row in model.versions
-    )
-    parts: list[RenderableType] = []
-    for model in overview.models:
-        shown = model.versions if whole else _newest(model)
-        parts += ["", *_model_part(model, shown, option, signed=signed)]
-    return parts[1:]
-
-
-def _newest(model: ModelVersions) -> Sequence[Listed]:
-    """The newest versions, and the older ones that an alias points at."""
-    older = [row for row in model.versions[_NEWEST:] if row.aliases]
-    return [*model.versions[:_NEWEST], *older]
-
-
-def _model_part(
-    model: ModelVersions, shown: Sequence[Listed], option: str, *, signed: bool
-) -> list[RenderableType]:
-    headlines = [row.summary.headline for row in shown if row.summary and row.summary.headline]
-    names = {headline.name for headline in headlines}
-    title = metric_name(names.pop()) if len(names) == 1 else "metric"
-    table = columns_table("version", "created", "estimator", title, "on", "engine", "aliases")
-    for column in (0, 3):
-        table.columns[column].justify = "right"
-    for column in (0, 1, 3, 4, 5):
-        table.columns[column].no_wrap = True
-    if signed:
-        table.add_column("signed", no_wrap=True)
-    for row in shown:
-        table.add_row(*_row(row, named=title == "metric"), *([_signed(row)] if signed else []))
-    parts: list[RenderableType] = [f"[bold]{text(model.name)}[/]", table]
-    hidden = len(model.versions) - len(shown)
-    if hidden:
-        parts.append(f"[dim]and {hidden:,} older: scorekit models list {text(model.name + option)}[/]")
-    problems = [row.problem for row in shown if row.problem] + list(model.problems)
-    return parts + [f"[red]broken:[/] {text(problem)}" for problem in problems]
-
-
-def _row(row: Listed, *, named: bool) -> list[str]:
-    aliases = f"[bold]{text(', '.join(row.aliases))}[/]"
-    if row.summary is None:
-        return [str(row.ref.version), "", "[red]broken[/]", "", "", "", aliases]
-    summary = row.summary
-    slow = summary.engine == "reference"
-    return [
-        str(row.ref.version),
-        text(summary.created[:10]),
-        text(_class_name(summary.estimator)),
-        *_measured(summary.headline, named=named),
-        f"[yellow]{summary.engine}[/]" if slow else summary.engine,
-        aliases,
-    ]
-
-
-def _class_name(estimator: str) -> str:
-    """An import path takes the room of all other columns, and its end says it."""
-    return estimator if ":" in estimator else estimator.rpartition(".")[2]
-
-
-def _measured(headline: Headline | None, *, named: bool) -> tuple[str, str]:
-    if headline is None:
-        return "[dim]–[/]", ""
-    value = f"{headline.value:.4f}" if abs(headline.value) < _MANY else number(headline.value)
-    where = "holdout" if headline.measured_on == "holdout" else f"{headline.folds} folds"
-    return (f"{metric_name(headline.name)} {value}" if named else value), f"[dim]{where}[/]"
-
-
-def _signed(row: Listed) -> str:
-    return _SIGNED[row.signing.standing] if row.signing else ""
 
 
 # One version -------------------------------------------------------------------------
@@ -226,10 +73,10 @@ def show_version(version: Version, *, as_json: bool) -> None:
 def version_json(version: Version) -> dict[str, Any]:
     """The same for programs."""
     return {
-        **_ref_json(version.ref),
+        **ref_json(version.ref),
         "store": version.store,
         "aliases": list(version.aliases),
-        "signing": _signing_json(version.signing),
+        "signing": signing_json(version.signing),
         "manifest": version.manifest.plain(),
     }
 
@@ -237,7 +84,7 @@ def version_json(version: Version) -> dict[str, Any]:
 def show_card(ref: Ref, card: str, *, as_json: bool) -> None:
     """Show a model card on stdout: drawn on a terminal, else as the file is."""
     if as_json:
-        terminal.answer_json({**_ref_json(ref), "card": card})
+        terminal.answer_json({**ref_json(ref), "card": card})
     elif sys.stdout.isatty():
         from rich.markdown import Markdown
 
@@ -338,11 +185,11 @@ def _holding(version: Verification) -> str:
 
 def _verification_json(version: Verification) -> dict[str, Any]:
     return {
-        **_ref_json(version.ref),
+        **ref_json(version.ref),
         "ok": version.ok,
         "digest": version.digest,
         "files": [{"path": file.path, "state": file.state, "size": file.size} for file in version.files],
-        "signing": _signing_json(version.signing),
+        "signing": signing_json(version.signing),
         "problems": list(version.problems),
     }
 
@@ -395,7 +242,7 @@ def show_history(history: AliasHistory, *, as_json: bool) -> None:
 
 def show_signed(ref: Ref, key: str, *, as_json: bool) -> None:
     """Say what was signed, on stderr, or as one JSON object on stdout."""
-    found = {**_ref_json(ref), "key": key}
+    found = {**ref_json(ref), "key": key}
     if as_json:
         terminal.answer_json(found)
         return

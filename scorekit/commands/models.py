@@ -35,10 +35,10 @@ def list_models(
     Newest first, with the metric that stands for the others. A version that
     cannot be read is listed as broken.
     """
-    from scorekit import render_models, versions
+    from scorekit import render_overview, versions
 
     found = versions.overview(store, only)
-    render_models.show_overview(found, whole=only is not None, store=given_store(ctx), as_json=as_json)
+    render_overview.show_overview(found, whole=only is not None, store=given_store(ctx), as_json=as_json)
 
 
 def show(

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from scorekit import versions
 from scorekit.access import Caller
-from scorekit.render_models import move_json, overview_json, version_json
+from scorekit.render_models import move_json, version_json
+from scorekit.render_overview import overview_json
 from scorekit.server import problems
 from scorekit.server.security import caller_of, require
 from scorekit.server.service import Service, service_of
