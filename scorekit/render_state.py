@@ -282,6 +282,7 @@ def show_pruned(pruned: Pruned, *, as_json: bool) -> None:
         "windows": pruned.windows,
         "runs": pruned.runs,
         "alerts": pruned.alerts,
+        "jobs": pruned.jobs,
     }
     if as_json:
         terminal.answer_json(found)
@@ -289,8 +290,8 @@ def show_pruned(pruned: Pruned, *, as_json: bool) -> None:
     terminal.report(
         "database_pruned",
         found,
-        f"removed {_many(pruned.windows, 'window')}, {_many(pruned.runs, 'run')} and "
-        f"{_many(pruned.alerts, 'alert')} from before {_minute(pruned.before)} UTC",
+        f"removed {_many(pruned.windows, 'window')}, {_many(pruned.runs, 'run')}, "
+        f"{_many(pruned.alerts, 'alert')} and {_many(pruned.jobs, 'job')} from before {_minute(pruned.before)} UTC",
     )
 
 

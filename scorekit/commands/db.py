@@ -42,7 +42,7 @@ def prune(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove old windows, runs and alerts that were sent.
+    """Remove old windows, runs, alerts that were sent, and jobs that are over.
 
     Switches and their audit are kept. A run that was removed counts again when it
     is repeated.

@@ -135,7 +135,7 @@ def _past_run(row: models.Run) -> PastRun:
 
 
 def prune(older_than: timedelta, *, store_uri: str | None = None, url: str | None = None) -> Pruned:
-    """Remove windows, runs and alerts that are older, unless an alert is still to be sent.
+    """Remove windows, runs, alerts and jobs that are older, unless an alert is to be sent or a job to be done.
 
     What was not sent for ``EXPIRES`` is sent no more, its channel may be gone.
 
@@ -162,7 +162,7 @@ def prune(older_than: timedelta, *, store_uri: str | None = None, url: str | Non
     return Pruned(before, *removed)
 
 
-def _old(before: datetime) -> tuple[Delete, Delete, Delete]:
+def _old(before: datetime) -> tuple[Delete, Delete, Delete, Delete]:
     window, run, alert, delivery = models.Window, models.Run, models.Alert, models.Delivery
     unsent = exists().where(
         delivery.alert_key == alert.id,
@@ -178,6 +178,7 @@ def _old(before: datetime) -> tuple[Delete, Delete, Delete]:
             _over(),
         ),
         delete(alert).where(alert.created < before, ~unsent),
+        delete(models.Job).where(models.Job.finished < before),
     )
 
 

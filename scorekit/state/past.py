@@ -146,10 +146,11 @@ class Pruned:
     ----------
     before : datetime
         Everything older.
-    windows, runs, alerts : int
+    windows, runs, alerts, jobs : int
     """
 
     before: datetime
     windows: int
     runs: int
     alerts: int
+    jobs: int

@@ -14,7 +14,7 @@ import pytest
 from scorekit.errors import DataError, JobConflict, JobNotFound, Unreachable
 from scorekit.jobs import Job, Jobs, Uploads
 from scorekit.jobs.queue import LeaseLost
-from scorekit.state import place
+from scorekit.state import history, place
 from scorekit.state.session import Session
 from scorekit.store.versions import Ref, Store
 from tests.jobs.samples import request
@@ -294,3 +294,15 @@ def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come true"
         time.sleep(0.02)
+
+
+def test_jobs_that_are_over_are_pruned_and_others_are_kept(jobs: Jobs, url: str) -> None:
+    over, running, waiting = submit(jobs), submit(jobs, name="running"), submit(jobs, name="waiting")
+    jobs.cancel(over.id)
+    assert claimed(jobs).id == running.id
+    time.sleep(0.01)  # what ended in this very moment is not older than nothing
+    assert history.prune(NONE, url=url).jobs == 1
+    with pytest.raises(JobNotFound):
+        jobs.get(over.id)
+    assert {job.id for job in jobs.list()} == {running.id, waiting.id}
+    assert submit(jobs).status == "queued"

@@ -102,7 +102,7 @@ def test_pruning_by_hand(state: str, command: Command, monkeypatch: pytest.Monke
     kept = command("db", "prune", "--older-than", "3w", "--json").json
     assert (kept["windows"], kept["runs"]) == (0, 0)
     assert command("db", "prune", "--older-than", "14d").err.startswith(
-        "removed 1 window, 1 run and 0 alerts"
+        "removed 1 window, 1 run, 0 alerts and 0 jobs"
     )
     assert command("quality", "history", "--json").json["windows"] == []
 
