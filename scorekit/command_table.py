@@ -82,7 +82,9 @@ GROUPS: dict[str, tuple[str, str, dict[str, Entry]]] = {
         {
             "upgrade": Entry("db:upgrade", "Make or migrate the state database."),
             "status": Entry("db:status", "Show where the state database is, and whether it can be used."),
-            "prune": Entry("db:prune", "Remove old windows, runs and alerts that were sent."),
+            "prune": Entry(
+                "db:prune", "Remove old windows, runs, alerts that were sent, and jobs that are over."
+            ),
         },
     ),
 }
