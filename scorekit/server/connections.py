@@ -17,7 +17,8 @@ FILES = 65_536
 class Protocol(HttpToolsProtocol):
     """HTTP, where heads of requests have to come in time.
 
-    uvicorn alone waits for ever for the first one of a connection, and for the rest of one that has begun.
+    uvicorn alone waits for ever for the first one of a connection, for the rest of one that has begun, and
+    for the rest of a body after its request was answered.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -31,9 +32,9 @@ class Protocol(HttpToolsProtocol):
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Wait for the rest of a head that has begun."""
+        """Wait for the rest of a head that has begun, or of a body that nobody reads any more."""
         super().data_received(data)
-        if self._in_head and self._head is None:
+        if self._head is None and (self._in_head or not self._answering):
             self._wait()
 
     def on_message_begin(self) -> None:
@@ -51,8 +52,20 @@ class Protocol(HttpToolsProtocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
+    @property
+    def _answering(self) -> bool:
+        """Whether a request is under way."""
+        return self.cycle is not None and not self.cycle.response_complete
+
     def _wait(self) -> None:
-        self._head = self.loop.call_later(HEAD, self.transport.close)
+        self._head = self.loop.call_later(HEAD, self._give_up)
+
+    def _give_up(self) -> None:
+        """Wait no longer, unless for a head that came before its turn: it is read after the answer."""
+        if self._answering:
+            self._wait()
+        else:
+            self.transport.close()
 
     def _stop_waiting(self) -> None:
         self._in_head = False
