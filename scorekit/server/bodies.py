@@ -154,7 +154,10 @@ def _too_large(most: int) -> Refused:
 
 
 class _Gunzip:
-    """Unpacks gzip, a bounded piece at a time: what is packed small may be endless."""
+    """Unpacks gzip, a bounded piece at a time: what is packed small may be endless.
+
+    It may be several that follow each other, as parallel packers make them (RFC 1952, 2.2).
+    """
 
     _AT_A_TIME = 1 << 16
 
@@ -168,13 +171,15 @@ class _Gunzip:
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         """What a piece unpacks to; made as it is asked for, so that whoever counts can stop it."""
-        while data and not self._engine.eof:
+        while data:
+            if self._engine.eof:
+                self._engine = zlib.decompressobj(wbits=31)
             try:
                 found = self._engine.decompress(data, self._AT_A_TIME)
             except zlib.error:
                 raise Refused("the body is no gzip", code="bad_encoding") from None
             yield found
-            data = self._engine.unconsumed_tail
+            data = self._engine.unused_data if self._engine.eof else self._engine.unconsumed_tail
 
 
 def _unpacker(encoding: str) -> _Gunzip | None:

@@ -225,6 +225,24 @@ def test_a_bomb_of_gzip_is_stopped_where_it_becomes_too_large(guarded: Guarded) 
     guarded.lives()
 
 
+def test_a_body_of_several_gzips_is_read_to_its_end(guarded: Guarded) -> None:
+    parts = [gzip.compress(part) for part in (b'{"features": [{}, ', b"{}, {}", b"]}")]
+    answer = guarded.score(f"Bearer {guarded.keys['score']}", b"".join(parts), Content_Encoding="gzip")
+    assert (answer.code, "3 times" in json.loads(answer.body)["detail"]) == ("all_rejected", True)
+    answer = guarded.score(f"Bearer {guarded.keys['score']}", b"".join(parts)[:-9], Content_Encoding="gzip")
+    assert (answer.status, answer.code) == (400, "bad_encoding")
+    answer = guarded.score(f"Bearer {guarded.keys['score']}", parts[0] + b"rest", Content_Encoding="gzip")
+    assert (answer.status, answer.code) == (400, "bad_encoding")
+    guarded.lives()
+
+
+@pytest.mark.parametrize("origin", ["null", "http://[", "http://x]:1", "http://eve.example", "", "//"])
+def test_a_page_of_nowhere_or_elsewhere_is_refused(guarded: Guarded, origin: str) -> None:
+    answer = guarded.score(f"Bearer {guarded.keys['score']}", Origin=origin)
+    assert (answer.status, answer.code) == (403, "cross_site")
+    guarded.lives()
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
