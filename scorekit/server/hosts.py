@@ -88,7 +88,8 @@ def check_origin(headers: Headers) -> None:
     Refused
     """
     site, origin = headers.get("sec-fetch-site", "none"), headers.get("origin")
-    foreign = origin is not None and _place(origin) != _place(f"//{headers.get('host', '')}")
+    own = _place(f"//{headers.get('host', '')}")
+    foreign = origin is not None and (own is None or _place(origin) != own)
     if foreign or site not in ("same-origin", "none"):
         raise Refused("a page of another site has sent this", code="cross_site")
 
@@ -108,8 +109,11 @@ def host_of(address: str) -> str:
 
 
 def _place(address: str) -> str | None:
-    """Host and port; a proxy may have taken the TLS off, so that the scheme says nothing."""
-    found = urlsplit(address).netloc.lower()
+    """Host and port, if it has them; a proxy may have taken the TLS off, so that the scheme says nothing."""
+    try:
+        found = urlsplit(address).netloc.lower()
+    except ValueError:
+        return None
     return found.removesuffix(":443").removesuffix(":80") or None
 
 
