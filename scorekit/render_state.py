@@ -291,7 +291,8 @@ def show_pruned(pruned: Pruned, *, as_json: bool) -> None:
         "database_pruned",
         found,
         f"removed {_many(pruned.windows, 'window')}, {_many(pruned.runs, 'run')}, "
-        f"{_many(pruned.alerts, 'alert')} and {_many(pruned.jobs, 'job')} from before {_minute(pruned.before)} UTC",
+        f"{_many(pruned.alerts, 'alert')} and {_many(pruned.jobs, 'job')} "
+        f"from before {_minute(pruned.before)} UTC",
     )
 
 

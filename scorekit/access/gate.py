@@ -65,6 +65,10 @@ class Access(Protocol):
     def close(self) -> None:
         """Let go of the database."""
 
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *failure: object) -> None: ...
+
 
 class Anonymous:
     """Asks nobody: everybody may do everything."""
@@ -146,7 +150,7 @@ class Bearers:
 
 def open_access(
     means: Collection[Means], tokens: TokenSettings | None = None, store: str | None = None
-) -> Bearers | Anonymous:
+) -> Access:
     """What asks callers who they are.
 
     Parameters

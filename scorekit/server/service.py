@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from starlette.requests import Request
 
 from scorekit.access import Access, open_access
+from scorekit.errors import Refused, Unreachable
 from scorekit.gate import Decision, said
 from scorekit.jobs import AllowedPlaces, Jobs, open_jobs
 from scorekit.server.asking import Asked
@@ -28,6 +30,9 @@ from scorekit.server.waiting import Waits
 from scorekit.state.jobs import Status
 from scorekit.state.ledger import Ledger
 from scorekit.store.versions import Store
+
+AGAIN = 1.0
+"""Seconds between two tries to begin, while what is needed cannot be reached."""
 
 
 class Service:
@@ -85,31 +90,57 @@ class Service:
         self.heavy = Heavy()
         self.rates = Rates(settings.limits.rate)
         self.ready = False
+        self._held = ExitStack()
+        self._beginning: asyncio.Task[None] | None = None
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="score")
 
     async def start(self) -> None:
-        """Load, verify and warm what is served.
+        """Load, verify and warm what is served; where that cannot be reached for now, in a while.
 
         Raises
         ------
         ScorekitError
+            If it cannot be served.
         """
+        try:
+            await self._begin()
+        except Unreachable as error:
+            # one of several workers may begin anew at any time, and should not end the others
+            self.log.fail("failed", error.message, code=error.code)
+            self._beginning = asyncio.create_task(self._begin_later())
+
+    async def _begin_later(self) -> None:
+        while not self.ready:
+            await asyncio.sleep(AGAIN)
+            with suppress(Unreachable):
+                await self._begin()
+
+    async def _begin(self) -> None:
+        with ExitStack() as held:
+            await self._open(held)
+            await self.fleet.start()
+            self._held = held.pop_all()
+        self.waits.start()
+        self.meter.start()
+        self.ready = True
+        self.log.event("ready", models=[str(served.lane.ref) for served in self.fleet])
+
+    async def _open(self, held: ExitStack) -> None:
         settings = self.settings
-        self.ledger = await asyncio.to_thread(Ledger.open, self.store.uri)
-        self.jobs = await asyncio.to_thread(open_jobs, self.store.uri, uploads=settings.jobs.uploads)
+        self.ledger = held.enter_context(await asyncio.to_thread(Ledger.open, self.store.uri))
+        self.jobs = held.enter_context(
+            await asyncio.to_thread(open_jobs, self.store.uri, uploads=settings.jobs.uploads)
+        )
+        self.access = held.enter_context(
+            await asyncio.to_thread(open_access, settings.auth, settings.tokens, self.store.uri)
+        )
         self.job_counts = Asked(self.jobs.counts)
         self.waits = Waits(self.jobs, settings.limits.concurrency // 4)
-        self.waits.start()
-        self.access = await asyncio.to_thread(open_access, settings.auth, settings.tokens, self.store.uri)
         self.sessions = open_sessions(settings)
         means = Means(
             settings, self.store, self.ledger, self._aside, self.log, self._judged, self.metrics.switched
         )
         self.fleet = Fleet(means)
-        await self.fleet.start()
-        self.meter.start()
-        self.ready = True
-        self.log.event("ready", models=[str(served.lane.ref) for served in self.fleet])
 
     def _judged(self, lane: Lane, decision: Decision) -> None:
         self.metrics.of(lane.ref.name, lane.ref.version).judged(decision)
@@ -128,20 +159,29 @@ class Service:
 
     async def stop(self) -> None:
         """Judge what is left, and let go of everything."""
-        self.ready = False
-        self.waits.close()
-        self.meter.stop()
-        await self.fleet.close()
+        if self._beginning is not None:
+            self._beginning.cancel()
+        if self.ready:
+            self.ready = False
+            self.waits.close()
+            self.meter.stop()
+            await self.fleet.close()
         self.heavy.close()
         self._aside.shutdown(wait=False, cancel_futures=True)
-        await asyncio.to_thread(self.access.close)
-        await asyncio.to_thread(self.jobs.close)
-        await asyncio.to_thread(self.ledger.close)
+        await asyncio.to_thread(self._held.close)
         await asyncio.to_thread(self.traces.close)
         self.log.event("stopped")
 
 
 async def service_of(request: Request) -> Service:  # a dependency that is no coroutine would take a thread
-    """The service that a request came to."""
+    """The service that a request came to.
+
+    Raises
+    ------
+    Refused
+        While it is not ready.
+    """
     found: Service = request.app.state.service
+    if not found.ready:
+        raise Refused("what is served is not loaded yet", retry_after=1, code="not_ready")
     return found

@@ -135,7 +135,7 @@ def _past_run(row: models.Run) -> PastRun:
 
 
 def prune(older_than: timedelta, *, store_uri: str | None = None, url: str | None = None) -> Pruned:
-    """Remove windows, runs, alerts and jobs that are older, unless an alert is to be sent or a job to be done.
+    """Remove windows, runs, alerts and jobs that are older, unless they are not over.
 
     What was not sent for ``EXPIRES`` is sent no more, its channel may be gone.
 

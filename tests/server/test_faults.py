@@ -93,7 +93,8 @@ def test_scores_stop_with_the_database_and_come_back_with_it(
     assert [first for _, first, _ in windows] == [
         sum(rows for *_, rows in windows[:n]) for n in range(len(windows))
     ]
-    assert sum(rows for *_, rows in windows) == scored
+    # a thread's row may be scored when the switch has just become too old for its answer to leave
+    assert 0 <= sum(rows for *_, rows in windows) - scored <= 4
 
 
 # Workers -----------------------------------------------------------------------------
@@ -123,6 +124,23 @@ def test_a_worker_that_is_killed_takes_no_more_with_it_than_it_was_answering(
     assert answered <= scored <= answered + len(broken)
     assert counted(service, "scorekit_requests_in_flight") == 1.0  # the one that asks
     eventually(lambda: not any(map(alive, its_own)), lambda: "what it has begun lives on")
+
+
+def test_a_worker_that_begins_while_the_database_is_away_waits_for_it(
+    serve: Serve, bank: Bank, postgres: OwnPostgres
+) -> None:
+    service = serve("--workers", 2, env={"SCOREKIT_DATABASE_URL": url_of(postgres)})
+    eventually(lambda: len(service.events("ready")) == 2, lambda: "one of them does not come")
+    postgres.stop()
+    os.kill(workers(service)[0], signal.SIGKILL)
+    eventually(lambda: len(service.events("started")) == 3, lambda: "no other takes its place")
+    service.wait_for("failed", code="state_unreachable")
+    assert service.process.poll() is None
+    assert asking(service, "/livez")().status == 200
+    postgres.start()
+    eventually(lambda: len(service.events("ready")) == 3, lambda: "it does not find the database again")
+    eventually(lambda: scoring(service, bank)().status == 200, lambda: "it does not answer")
+    assert service.stop() == 0
 
 
 def workers(service: Running) -> list[int]:
