@@ -6,6 +6,7 @@ import doctest
 import importlib.util
 import pkgutil
 import re
+import textwrap
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ import pytest
 
 import scorekit
 from scorekit import config
+from scorekit.access.settings import read_token_settings
 from scorekit.command_table import COMMANDS, GROUPS
 from scorekit.engine.columns import Decoder
 from scorekit.errors import UsageError
@@ -139,6 +141,18 @@ def test_every_policy_of_the_document_is_one(tmp_path: Path) -> None:
     file.write_text("[quality]\non_fale = 1\n")
     with pytest.raises(UsageError, match=":2: no such setting"):
         read_policy(config.load(file))
+
+
+def test_the_issuer_of_the_document_is_one(tmp_path: Path) -> None:
+    block = re.search(
+        r"^  ```toml\n(.*?)^  ```$", (ROOT / "docs/security.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert block is not None
+    file = tmp_path / "scorekit.toml"
+    file.write_text(textwrap.dedent(block[1]))
+    settings = config.load(file)
+    settings.check()
+    assert read_token_settings(settings) is not None
 
 
 def test_the_expressions_of_the_document_answer(bank: Bank, tmp_path: Path) -> None:
