@@ -28,7 +28,7 @@ _CHANGING = (
     (re.compile(r"\b\d[\d,.]* (s\b|rows/s|MiB|KiB|kB|MB)"), r"# \1"),
     (re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)?)?"), "<time>"),
     (re.compile(r"\b[0-9a-f]{12,64}\b…?"), "<digest>"),
-    (re.compile(r"(?<=largest relative difference )\d\.\de[+-]\d\d"), "#"),
+    (re.compile(r"(?<=rows \(within )\d\.\de[+-]\d\d"), "#"),
     (re.compile(r"(?<=age=)[\d.]+s"), "#s"),
     (re.compile(r" +$", re.MULTILINE), ""),
     (re.compile(r"(?<=\S) {2,}"), "  "),

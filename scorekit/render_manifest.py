@@ -29,7 +29,7 @@ def task(manifest: Manifest, why: str = "") -> str:
     if manifest.task == "regression":
         return f"regression{reason}"
     if manifest.task == "multiclass":
-        return f"{len(manifest.classes)} classes{reason}"
+        return f"{len(manifest.classes)} classes: {text(some(manifest.classes))}{reason}"
     return f"two classes{reason}; the score speaks for [bold]{text(manifest.positive)}[/]"
 
 
@@ -48,7 +48,7 @@ def engine(manifest: Manifest) -> str:
         return f"[yellow]scikit-learn[/]: {text(scoring.not_lowered or '')}"
     return (
         f"the compiled model, proved on {scoring.proof.rows:,} rows "
-        f"(largest relative difference {scoring.proof.largest_difference:.1e})"
+        f"(within {scoring.proof.largest_difference:.1e})"
     )
 
 

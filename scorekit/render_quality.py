@@ -80,7 +80,8 @@ def _finding_lines(verdict: Verdict, drawn: AbstractSet[tuple[str, str]]) -> lis
     told = [finding for finding in found if (finding.check, finding.column) not in drawn]
     lines = [f"            {_told(finding)}" for finding in told[:WORST]]
     if len(told) > WORST:
-        lines.append(f"            and {len(told) - WORST} more findings")
+        more = len(told) - WORST
+        lines.append(f"            and {more} more finding{'s' if more > 1 else ''}")
     return lines
 
 
