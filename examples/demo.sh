@@ -24,3 +24,4 @@ widths = [max(len(name), *(len(row[column]) for row in rows)) for column, name i
 for row in [names, *rows]:
     print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)))
 PYTHON
+printf '\nmodel and scores are in %s/out\n' "$PWD"

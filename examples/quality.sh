@@ -40,3 +40,6 @@ cat out/quality/alerts.txt
 say scorekit switch reset --by "Ada Lovelace" --reason "looked at the report: a new campaign, model to be trained again"
 say scorekit switch status
 say scorekit quality report -m bank -o out/quality/report.html
+
+printf '\nall of it is in %s/out/quality; to go on: cd %s; export SCOREKIT_STORE=%s SCOREKIT_CONFIG=%s\n' \
+  "$PWD" "$PWD" "$SCOREKIT_STORE" "$SCOREKIT_CONFIG"

@@ -89,7 +89,7 @@ def _lines(result: BatchResult, output: JobResult) -> list[str]:
         lines += verdict_lines(output.verdict)
     lines += _fate_lines(output)
     if not result.dry_run and output.target != "-":
-        place = "quarantine" if output.fate == "quarantined" else "output   "
+        place = "withheld " if output.fate == "quarantined" else "output   "
         lines.append(f"  {place} {escape(output.target)}")
     if output.errors_file:
         lines.append(f"  errors    {escape(output.errors_file)}")

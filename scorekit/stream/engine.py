@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scorekit.stream.metrics import Metrics
     from scorekit.stream.telling import Telling
 
+_LINES = "a line should be one JSON object; a file of CSV or Parquet is for `scorekit score`"
 TICK = 1.0
 """Seconds after which the switch, the alias and the clock are looked at, though nothing comes."""
 
@@ -272,7 +273,8 @@ class Stream:
         if tally.rows and tally.failures == tally.rows:
             code, count = tally.errors.most_common(1)[0]
             said = "the only line has" if tally.rows == 1 else f"all {tally.rows:,} lines have"
-            raise RowsRejected(f"{said} no score; {count:,} times: {code}", code="all_rejected")
+            hint = _LINES if code == "invalid_json" else None
+            raise RowsRejected(f"{said} no score; {count:,} times: {code}", hint=hint, code="all_rejected")
 
     def _finish(self, ending: Ending) -> None:
         self._finish_run(ending, self.tally.rows - self._rows_before)

@@ -349,6 +349,12 @@ def test_nothing_but_errors_is_no_success(bank: Bank) -> None:
     done = piped(bank, b"{\n[]\n[]\n", code=3)
     assert done.stdout.count(b"\n") == 3
     assert b"all 3 lines have no score" in done.stderr
+    assert b"hint:" not in done.stderr
+
+
+def test_a_table_in_the_pipe_is_shown_the_way(bank: Bank) -> None:
+    done = piped(bank, b"age,job\n41,services\n", code=3)
+    assert b"hint: a line should be one JSON object; a file of CSV" in done.stderr
 
 
 def test_lines_without_a_score_are_put_aside_as_they_came(
