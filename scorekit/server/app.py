@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import multiprocessing
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -101,6 +105,7 @@ def make_app(settings: ServeSettings) -> ASGIApp:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     service.log.event("started")
+    _end_with_parent()
     try:
         await service.start()
     except ScorekitError as error:
@@ -110,6 +115,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await service.stop()
+
+
+def _end_with_parent() -> None:
+    """Have a worker end once the process that has begun it is gone: it would keep the port for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        loop, gone = asyncio.get_running_loop(), parent.sentinel
+
+        def end() -> None:
+            loop.remove_reader(gone)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        loop.add_reader(gone, end)
 
 
 async def _refused(request: Request, error: Any) -> Response:

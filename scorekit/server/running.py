@@ -12,17 +12,20 @@ from functools import partial
 from types import FrameType
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from scorekit.access import open_access
-from scorekit.errors import UsageError
+from scorekit.errors import ModelError, UsageError
+from scorekit.jobs import AllowedPlaces
 from scorekit.server import metrics
+from scorekit.server.answers import installed_shaping
 from scorekit.server.app import make_app
 from scorekit.server.connections import Protocol, allow_many
 from scorekit.server.dispatching import dispatching
-from scorekit.server.logs import Log
+from scorekit.server.logs import Log, listen
 from scorekit.server.rates import Rates
-from scorekit.server.settings import ServeSettings
+from scorekit.server.settings import ServeSettings, Tls
 from scorekit.state.ledger import Ledger
 from scorekit.store.versions import Store
 from scorekit.stream.stopping import Stopping
@@ -48,6 +51,19 @@ class _Server(uvicorn.Server):
         self._stop_jobs()
         super().handle_exit(sig, frame)
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal says to stop.
+
+        Raises
+        ------
+        ModelError
+            If it cannot begin.
+        """
+        try:
+            super().run(sockets)
+        except SystemExit:
+            raise _not_begun() from None
+
 
 class _Workers(Multiprocess):
     """Has processes answer requests, and stops the jobs when they are to end."""
@@ -56,10 +72,33 @@ class _Workers(Multiprocess):
         super().__init__(config, sockets=[bound])
         self._stop_jobs = stop_jobs
 
+    def keep_subprocess_alive(self) -> None:
+        """Begin others for those that have ended: of these no sign of life is waited for."""
+        for process in self.processes:
+            process.child_conn.close()  # theirs; while it is open here, nothing tells that it is closed there
+        super().keep_subprocess_alive()
+
     def terminate_all(self) -> None:
         """Ask the processes to end."""
         self._stop_jobs()
         super().terminate_all()
+
+    def run(self) -> None:
+        """Serve until a signal says to stop.
+
+        Raises
+        ------
+        ModelError
+            If one of the processes cannot begin.
+        """
+        super().run()
+        if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
+            raise _not_begun()
+
+
+def _not_begun() -> ModelError:
+    """Everything else was tried before."""
+    return ModelError("the service cannot begin: a model could not be loaded", hint="its log says why")
 
 
 def serve(settings: ServeSettings) -> int | None:
@@ -79,6 +118,7 @@ def serve(settings: ServeSettings) -> int | None:
     _try(settings)
     allow_many()
     log = Log(quiet=settings.quiet)
+    listen(log)
     with Stopping() as stopping, _shared_counters(settings.workers), _bound(settings) as bound:
         config = _config(settings)
         with dispatching(settings, log) as stop_jobs:
@@ -93,10 +133,28 @@ def _try(settings: ServeSettings) -> None:
     """Find out what cannot be had before a worker does, where it can be said clearly."""
     store = Store.open(settings.store)
     Rates(settings.limits.rate)
+    AllowedPlaces(settings.jobs.places)
+    installed_shaping()
+    if settings.tls is not None:
+        _try_certificates(settings.tls)
     for reference in settings.models:
         store.resolve(reference)
     with Ledger.open(store.uri):
         open_access(settings.auth, settings.tokens, store.uri).close()
+
+
+def _try_certificates(tls: Tls) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(tls.certfile, tls.keyfile)
+        if tls.ca_certs is not None:
+            context.load_verify_locations(tls.ca_certs)
+    except OSError as error:
+        said = error.strerror or type(error).__name__
+        raise UsageError(
+            f"the certificates cannot be used: {said}",
+            hint="see --ssl-certfile, --ssl-keyfile and --ssl-ca-certs",
+        ) from None
 
 
 @contextmanager
@@ -131,32 +189,23 @@ def _bound(settings: ServeSettings) -> Iterator[socket.socket]:
 
 def _config(settings: ServeSettings) -> uvicorn.Config:
     tls = settings.tls
-    try:
-        config = uvicorn.Config(
-            partial(make_app, settings),
-            factory=True,
-            workers=settings.workers,
-            loop="uvloop",
-            http=Protocol,
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=DRAIN,
-            timeout_worker_healthcheck=HEALTH,
-            ssl_certfile=tls.certfile if tls else None,
-            ssl_keyfile=tls.keyfile if tls else None,
-            ssl_ca_certs=tls.ca_certs if tls else None,
-            ssl_cert_reqs=_CERT_REQS[tls.cert_reqs if tls else "none"],
-        )
-    except OSError as error:
-        raise _bad_certificates(error) from None
-    return config
-
-
-def _bad_certificates(error: OSError) -> UsageError:
-    said = error.strerror or type(error).__name__
-    return UsageError(f"the certificates cannot be used: {said}", hint="see --ssl-certfile and --ssl-keyfile")
+    return uvicorn.Config(
+        partial(make_app, settings),
+        factory=True,
+        workers=settings.workers,
+        loop="uvloop",
+        http=Protocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=DRAIN,
+        timeout_worker_healthcheck=HEALTH,
+        ssl_certfile=tls.certfile if tls else None,
+        ssl_keyfile=tls.keyfile if tls else None,
+        ssl_ca_certs=tls.ca_certs if tls else None,
+        ssl_cert_reqs=_CERT_REQS[tls.cert_reqs if tls else "none"],
+    )

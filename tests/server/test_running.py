@@ -1,0 +1,57 @@
+"""How a service begins and ends: one that cannot begin says why, and no worker is left behind."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scorekit.server.running import HEALTH
+from tests.conftest import Bank, scorekit
+from tests.server.conftest import PATIENCE, Running, eventually, free_port
+from tests.server.load import children
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--train-jobs", 0, "--train-from", "rows"), "not a place that can be allowed: rows"),
+        (("--ssl-certfile", "none.pem"), "the certificates cannot be used: No such file"),
+    ],
+)
+def test_what_cannot_be_used_is_told_before_anything_begins(
+    tmp_path: Path, bank: Bank, options: tuple[object, ...], said: str, workers: int
+) -> None:
+    given = ("--port", free_port(), "--workers", workers, *options)
+    done = scorekit("serve", *given, cwd=tmp_path, store=bank.store, timeout=PATIENCE)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_model_that_does_not_hold_ends_it(tmp_path: Path, bank: Bank, workers: int) -> None:
+    store = tmp_path / "models"
+    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
+    (store / "bank" / "1" / "baseline.json").write_text("{}")
+    given = ("--port", free_port(), "--workers", workers)
+    # sooner than a worker is given up that says nothing
+    done = scorekit("serve", *given, cwd=tmp_path, store=store, timeout=HEALTH)
+    assert done.returncode == 4
+    assert "baseline.json" in done.stderr
+    assert "error: the service cannot begin" in done.stderr
+
+
+def test_workers_end_with_the_process_that_has_begun_them(serve: Callable[..., Running]) -> None:
+    service = serve("--workers", 2)
+    eventually(lambda: len(service.events("ready")) == 2, lambda: "one of them does not come")
+    begun = children(service.process.pid)
+    service.process.kill()
+    eventually(lambda: not any(map(alive, begun)), lambda: "they live on, and keep the port")
+    assert len(service.events("stopped")) == 2
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
