@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -66,6 +67,10 @@ DATA = ("/v1/score/", "/v1/train", "/v2/", "/invocations")
 """Routes that take data and read it by limits of their own, once it is known who sends it."""
 
 
+GRACE = 1.0
+"""Seconds beyond its time after which a request is refused that has no limit of its own."""
+
+
 class Requests:
     """Wraps the application.
 
@@ -108,9 +113,18 @@ class Requests:
     async def _pass(self, scope: Scope, receive: Receive, answering: _Answering) -> None:
         if self._count > self._limits.concurrency and scope["path"] not in QUIET:
             raise Refused("too many requests at a time", retry_after=1, code="busy")
-        if not scope["path"].startswith(DATA):
-            receive = bounded(receive, self._limits.seconds)
-        await self._app(scope, receive, answering.send)
+        seconds = self._limits.seconds
+        if scope["path"].startswith(DATA):
+            seconds *= 2  # for the body, and for the answer
+        else:
+            receive = bounded(receive, seconds)
+        try:
+            async with asyncio.timeout(seconds + GRACE) as answering.limit:
+                await self._app(scope, receive, answering.send)
+        except TimeoutError:
+            raise Refused("the request could not be answered in time", code="timeout") from None
+        finally:
+            answering.limit = None
 
     async def _failed(
         self, error: Exception, under_way: Passing, scope: Scope, receive: Receive, answering: _Answering
@@ -153,10 +167,13 @@ class _Answering:
         self._send = send
         self._id = request_id.encode()
         self.status = 0
+        self.limit: asyncio.Timeout | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.limit is not None:
+                self.limit.reschedule(None)  # however slowly it is read
             headers = list(message.get("headers", ()))
             named = {name for name, _ in headers}
             headers += [(name, value) for name, value in HEADERS if name not in named]

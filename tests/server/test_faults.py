@@ -97,6 +97,19 @@ def test_scores_stop_with_the_database_and_come_back_with_it(
     assert 0 <= sum(rows for *_, rows in windows) - scored <= 4
 
 
+def test_what_waits_in_vain_for_the_database_is_refused_in_time(
+    serve: Serve, bank: Bank, postgres: OwnPostgres
+) -> None:
+    service = serve("--timeout", 1, env={"SCOREKIT_DATABASE_URL": url_of(postgres)})
+    look = asking(service, "/v1/switch/bank")
+    assert look().status == 200
+    postgres.freeze()
+    told = look()
+    postgres.thaw()
+    assert (told.status, told.json["code"]) == (504, "timeout")
+    eventually(lambda: look().status == 200, lambda: "it does not come back")
+
+
 # Workers -----------------------------------------------------------------------------
 
 

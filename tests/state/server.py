@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -84,7 +84,8 @@ class OwnPostgres:
             postmaster = file.read_text().split()[0]
             backends = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
             for pid in (postmaster, *backends):
-                os.kill(int(pid), number)
+                with suppress(ProcessLookupError):  # one that served a connection may just have ended
+                    os.kill(int(pid), number)
 
 
 @contextmanager
