@@ -99,7 +99,10 @@ class Fleet:
             return served
 
     def _refuse_others(self, key: str) -> None:
-        if self._named and key not in {canonical(reference) for reference in self._named}:
+        if not self._named or key in {canonical(reference) for reference in self._named}:
+            return
+        # the version that an alias stands at has been told, and may be asked for by its number
+        if key not in {str(served.lane.ref) for served in self}:
             raise ModelNotFound(f"{key} is not served here", code="not_served")
 
     def _made(self, key: str) -> Served:

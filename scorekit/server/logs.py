@@ -22,7 +22,7 @@ Level = Literal["info", "warning", "error"]
 
 EVENTS: dict[str, str] = {
     "started": "a worker has begun; its port answers once it is ready",
-    "ready": "the models are loaded, verified and warmed",
+    "ready": "the models are loaded, verified and warmed; at its `url` it answers",
     "stopped": "a worker has ended, after what was under way was answered",
     "request": "a request was answered: method, path, status, rows, seconds",
     "refused": "a request was refused: code, and what was wrong with it",

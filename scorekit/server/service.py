@@ -123,7 +123,8 @@ class Service:
         self.waits.start()
         self.meter.start()
         self.ready = True
-        self.log.event("ready", models=[str(served.lane.ref) for served in self.fleet])
+        models = [str(served.lane.ref) for served in self.fleet]
+        self.log.event("ready", url=self.settings.url, models=models)
 
     async def _open(self, held: ExitStack) -> None:
         settings = self.settings

@@ -150,6 +150,12 @@ class ServeSettings:
         except ValueError:
             return False
 
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'s' if self.tls else ''}://{host}:{self.port}"
+
     def check(self) -> None:
         """Refuse what should not be served.
 

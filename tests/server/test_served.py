@@ -1,4 +1,4 @@
-"""What goes on between requests ends for no failure."""
+"""What is served, where, and that no failure between requests ends it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from scorekit.errors import ModelNotFound
 from scorekit.server.logs import Log
 from scorekit.server.served import TICK
 from scorekit.server.service import Service
-from scorekit.server.settings import ServeSettings
+from scorekit.server.settings import ServeSettings, Tls
 from tests.conftest import Bank
 
 
@@ -43,3 +44,30 @@ def test_a_failure_between_requests_is_told_once_and_ends_nothing(
     lines: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     said = [line["message"] for line in lines if line["event"] == "failed"]
     assert said == ["LookupError was raised between requests"]
+
+
+def test_where_an_alias_is_served_the_version_it_stands_at_is_served_by_its_number(
+    bank: Bank, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "models"
+    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
+
+    async def run() -> None:
+        service = Service(ServeSettings(store=str(store), models=("bank",)), Log())
+        await service.start()
+        assert str((await service.fleet.of("bank:1")).lane.ref) == "bank:1"
+        for other in ("bank:2", "bank@other", "shop"):
+            with pytest.raises(ModelNotFound, match="is not served here"):
+                await service.fleet.of(other)
+        await service.stop()
+
+    asyncio.run(run())
+    (ready,) = [
+        line for line in map(json.loads, capsys.readouterr().err.splitlines()) if line["event"] == "ready"
+    ]
+    assert (ready["url"], ready["models"]) == ("http://127.0.0.1:8080", ["bank:1"])
+
+
+def test_where_it_answers() -> None:
+    assert ServeSettings(store="", host="::1", port=9).url == "http://[::1]:9"
+    assert ServeSettings(store="", tls=Tls(certfile="", keyfile="")).url == "https://127.0.0.1:8080"
