@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from scorekit.batch import BatchResult, JobOptions
 from scorekit.errors import Refused, ScorekitError
@@ -54,31 +55,53 @@ async def answer_file(request: Request, service: Service, ending: str) -> Respon
         passthrough=tuple(query.getlist("passthrough")),
         run_id=passing(request).id,
     )
-    with _folder() as folder:
+    async with _folder() as folder:
         given, made = folder / f"rows{ending}", folder / f"scores{wanted}"
         await _keep(request, service, given)
         terms = large.terms_of(service.settings, service.store.uri, served.lane)
         result = await _made(service, terms, given, made, options)
         await served.check()
         _counted(request, service, result)
-        return FileResponse(
-            made,
-            media_type=_TYPE_OF[wanted],
-            headers=_headers(result),
-            background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
-        )
+        return FileAnswer(folder, made, media_type=_TYPE_OF[wanted], headers=_headers(result))
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
+class FileAnswer(FileResponse):
+    """A file that is sent; its folder is removed, whatever becomes of that.
+
+    Parameters
+    ----------
+    folder, file : Path
+    **given
+        As ``FileResponse`` has it.
+    """
+
+    def __init__(self, folder: Path, file: Path, **given: Any) -> None:
+        super().__init__(file, **given)
+        self._folder = folder
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await _remove(self._folder)
+
+
+@asynccontextmanager
+async def _folder() -> AsyncIterator[Path]:
     """A folder that is removed unless an answer is sent from it."""
     with explained(tempfile.gettempdir()):
         folder = Path(tempfile.mkdtemp(prefix="scorekit-"))
     try:
         yield folder
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        await _remove(folder)
         raise
+
+
+async def _remove(folder: Path) -> None:
+    """Remove a folder; in a thread, for large files take their time."""
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def _keep(request: Request, service: Service, place: Path) -> None:

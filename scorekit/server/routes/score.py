@@ -32,7 +32,8 @@ router = APIRouter(
     prefix="/v1/score", tags=["score"], dependencies=[require("score")], route_class=DirectRoute
 )
 
-_PROBLEMS = problems.responses(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504)
+_STATUSES = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503, 504)
+_PROBLEMS = problems.responses(*_STATUSES)
 _OK: dict[int | str, dict[str, Any]] = {200: {"description": "Scores", **SCORES}}
 
 
@@ -65,7 +66,7 @@ async def score_one(
 
 @router.post(
     "/batch",
-    responses={**_OK, **_PROBLEMS},
+    responses={**_OK, **problems.responses(*_STATUSES, 406)},
     response_model=None,
     openapi_extra=body_of("application/json", *MEDIA_TYPES, schema=PAYLOAD),
 )
