@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,11 @@ from scorekit.commands.options import (
 )
 from scorekit.errors import UsageError
 from scorekit.terminal import terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scorekit.server.settings import ServeSettings
 
 
 class Means(StrEnum):
@@ -106,7 +111,6 @@ def serve(
     from scorekit import switches
     from scorekit.access.settings import read_token_settings
     from scorekit.config import CONFIG_META
-    from scorekit.server.running import serve as run
     from scorekit.server.settings import JobSettings, Limits, ServeSettings, Tls
     from scorekit.stream.windows import Extent
 
@@ -117,7 +121,7 @@ def serve(
     reach = switches.note_of_reach(settings, store)
     if reach is not None:
         terminal.log("note", reach)
-    stopped = run(
+    stopped = _service()(
         ServeSettings(
             models=tuple(model or ()),
             store=store,
@@ -140,3 +144,15 @@ def serve(
     )
     if stopped is not None:
         raise typer.Exit(128 + stopped)
+
+
+def _service() -> Callable[[ServeSettings], int | None]:
+    """What serves, where the extra ``serve`` is installed."""
+    try:
+        from scorekit.server.running import serve as run
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the service needs a package that is not installed: {error.name}",
+            hint="pip install 'scorekit[serve]'",
+        ) from None
+    return run

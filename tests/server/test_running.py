@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +31,18 @@ def test_what_cannot_be_used_is_told_before_anything_begins(
     done = scorekit("serve", *given, cwd=tmp_path, store=bank.store, timeout=PATIENCE)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {said}")
+
+
+def test_a_package_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['uvicorn'] = None; from scorekit.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "serve"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: the service needs a package that is not installed: uvicorn\n"
+        "hint: pip install 'scorekit[serve]'\n"
+    )
 
 
 @pytest.mark.parametrize("workers", [1, 2])
