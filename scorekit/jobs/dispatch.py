@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=30)
 GRACE = 20.0
 """Seconds that an attempt may go on once the worker has to stop."""
-_RETRY_WAIT = timedelta(seconds=5)
-"""Before a job is tried again whose store or database was not reached."""
 _BETWEEN_LOOKS = 0.1
 """Seconds after which a thread sees that it has a turn."""
 
@@ -189,7 +187,7 @@ class Dispatcher:
         elif ending.how == "stopped":
             self._jobs.put_back(job, counted=False)
         elif ending.how == "unreachable":
-            self._jobs.put_back(job, _RETRY_WAIT)
+            self._jobs.try_later(job, ending.error or crashed(job.attempts))
         elif ending.how == "crashed":
             self._jobs.put_back(job)
 

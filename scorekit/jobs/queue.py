@@ -17,6 +17,8 @@ from scorekit.store.references import Ref
 from scorekit.store.versions import Store
 
 MOST_ATTEMPTS = 5
+RETRY_WAIT = timedelta(seconds=5)
+"""Before a job is tried again whose store, data or database was not reached; four times as long each time."""
 TRAIN = "train"
 
 
@@ -173,9 +175,18 @@ class Jobs:
             Who claims it.
         lease : timedelta
             After which another may, unless it is extended.
+
+        Raises
+        ------
+        Unreachable
+            If the state or the store cannot be reached; that is no attempt.
         """
         while (job := self._table.claim(worker, lease)) is not None:
-            published = job.version is not None and self.store.job_of(_reserved(job)) == job.id
+            try:
+                published = job.version is not None and self.store.job_of(_reserved(job)) == job.id
+            except Unreachable:
+                self.put_back(job, RETRY_WAIT, counted=False)
+                raise
             if job.attempts <= self._most_attempts and not published:
                 return job
             self.fail(job, crashed(self._most_attempts))
@@ -239,6 +250,13 @@ class Jobs:
             Whether this one counts: it does not where it was stopped for no fault of the job's.
         """
         return self._table.put_back(job, wait, counted=counted)
+
+    def try_later(self, job: Job, error: ScorekitError) -> None:
+        """Let another attempt begin once what was not reached may be; the last one fails by that."""
+        if job.attempts < self._most_attempts:
+            self.put_back(job, RETRY_WAIT * 4 ** (job.attempts - 1))
+        else:
+            self.fail(job, error)
 
     def appoint(self, job: Job) -> None:
         """Make what a job has published champion: the first of its name, or where that was asked for.

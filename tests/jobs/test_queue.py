@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scorekit.errors import DataError, JobConflict, JobNotFound, Unreachable
-from scorekit.jobs import Job, Jobs, Uploads
+from scorekit.jobs import Job, Jobs, Uploads, queue
 from scorekit.jobs.queue import LeaseLost
 from scorekit.state import history, place
 from scorekit.state.session import Session
@@ -287,6 +287,34 @@ def test_what_cannot_be_reached_ends_nothing(jobs: Jobs, monkeypatch: pytest.Mon
             jobs.cancel(running.id)
     assert jobs.get(running.id).status == "running"
     assert jobs.cancel(running.id).status == "cancelled"
+
+
+def test_what_cannot_be_reached_takes_no_attempt(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = claim_and_reserve(jobs)
+    assert jobs.put_back(running)
+
+    def fail(*_args: object) -> str:
+        raise Unreachable("the store does not answer")
+
+    monkeypatch.setattr(queue, "RETRY_WAIT", NONE)
+    with monkeypatch.context() as broken:
+        broken.setattr(jobs.store, "job_of", fail)
+        for _ in range(5):
+            with pytest.raises(Unreachable):
+                jobs.claim("two", LONG)
+    assert jobs.get(running.id).status == "queued"
+    assert claimed(jobs).attempts == 2
+
+
+def test_one_that_never_reached_what_it_needs_says_so(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "RETRY_WAIT", NONE)
+    job = submit(jobs)
+    for attempt in range(3):
+        running = claimed(jobs)
+        assert running.attempts == attempt + 1
+        jobs.try_later(running, Unreachable("the data does not answer"))
+    over = jobs.get(job.id)
+    assert (over.status, (over.error or {})["message"]) == ("failed", "the data does not answer")
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
