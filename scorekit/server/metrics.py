@@ -16,6 +16,7 @@ from typing import Any
 from scorekit.gate import Decision
 from scorekit.scoring import FALLBACK, MODEL, REJECTED, SOURCES, ScoredBatch
 from scorekit.state.jobs import Status
+from scorekit.store.references import Ref
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -79,7 +80,8 @@ class Metrics:
         )
         self.switch = Gauge("scorekit_switch_open", "Whether the kill switch is not closed.", model, **newest)
         self.jobs = Gauge("scorekit_jobs", "Jobs of the store by status.", ("status",), **newest)
-        self.info = Gauge("scorekit_model_info", "The version that scores.", version, **newest)
+        self.info = Gauge("scorekit_model_info", "Whether a version scores.", version, **newest)
+        self._scoring: frozenset[Ref] = frozenset()
 
     @cache  # noqa: B019 - lives as long as the process does
     def of(self, model: str, version: int) -> Meters:
@@ -99,6 +101,12 @@ class Metrics:
     def switched(self, model: str, closed: bool) -> None:  # noqa: FBT001 - what is shown
         """Show how a switch stands; one that cannot be read counts as open."""
         self.switch.labels(model).set(not closed)
+
+    def scoring(self, versions: Iterable[Ref]) -> None:
+        """Show which versions score, and that those before do no more."""
+        before, self._scoring = self._scoring, frozenset(versions)
+        for ref in before | self._scoring:
+            self.info.labels(ref.name, str(ref.version)).set(ref in self._scoring)
 
     def standing(self, jobs: Mapping[Status, int]) -> None:
         """Show how many jobs stand at each status."""
@@ -162,7 +170,6 @@ class Meters:
         self._queue = metrics.queue.labels(*named)
         self._predict = metrics.predict.labels(*named)
         self._batch = metrics.batch.labels(*named)
-        metrics.info.labels(*named).set(1)
 
     def scored(self, answered: ScoredBatch, queued: float, took: float) -> None:
         """Count rows that were answered, the seconds they waited and those that scoring took."""
