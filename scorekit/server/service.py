@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Any
 
 from starlette.requests import Request
 
 from scorekit.access import Access, open_access
-from scorekit.errors import Refused, Unreachable
+from scorekit.errors import Refused, ScorekitError, Unreachable
 from scorekit.gate import Decision, said
 from scorekit.jobs import AllowedPlaces, Jobs, open_jobs
 from scorekit.server.asking import Asked
@@ -112,13 +112,21 @@ class Service:
     async def _begin_later(self) -> None:
         while not self.ready:
             await asyncio.sleep(AGAIN)
-            with suppress(Unreachable):
+            try:
                 await self._begin()
+            except Unreachable:
+                pass  # it was said
+            except ScorekitError as error:
+                self.log.fail("failed", error.message, code=error.code)
 
     async def _begin(self) -> None:
         with ExitStack() as held:
             await self._open(held)
-            await self.fleet.start()
+            try:
+                await self.fleet.start()
+            except ScorekitError:
+                await self.fleet.close()
+                raise
             self._held = held.pop_all()
         self.waits.start()
         self.meter.start()

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scorekit.errors import ModelNotFound
+from scorekit.errors import ModelError, ModelNotFound, Unreachable
+from scorekit.server.fleet import Fleet
 from scorekit.server.logs import Log
 from scorekit.server.served import TICK
 from scorekit.server.service import Service
 from scorekit.server.settings import ServeSettings, Tls
 from tests.conftest import Bank
+from tests.server.conftest import PATIENCE
 
 
 def test_a_failure_between_requests_is_told_once_and_ends_nothing(
@@ -44,6 +47,37 @@ def test_a_failure_between_requests_is_told_once_and_ends_nothing(
     lines: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     said = [line["message"] for line in lines if line["event"] == "failed"]
     assert said == ["LookupError was raised between requests"]
+
+
+def test_what_cannot_begin_leaves_nothing_at_work(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, began = tmp_path / "models", Fleet.start
+    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
+    monkeypatch.setattr("scorekit.server.service.AGAIN", 0.01)
+    faults = [Unreachable("the store is away"), Unreachable("and still"), ModelError("another broke it")]
+    following: list[int] = []
+
+    async def start(fleet: Fleet) -> None:
+        await began(fleet)
+        following.append(sum(thread.name == "follow" for thread in threading.enumerate()))
+        if faults:
+            raise faults.pop(0)
+
+    async def run() -> None:
+        service = Service(ServeSettings(store=str(store)), Log())
+        await service.start()
+        async with asyncio.timeout(PATIENCE):
+            while not service.ready:
+                await asyncio.sleep(0.01)
+        await service.stop()
+
+    monkeypatch.setattr(Fleet, "start", start)
+    asyncio.run(run())
+    assert following == [1, 1, 1, 1]
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    said = [line["message"] for line in lines if line["event"] == "failed"]
+    assert said == ["the store is away", "another broke it"]
 
 
 def test_where_an_alias_is_served_the_version_it_stands_at_is_served_by_its_number(
