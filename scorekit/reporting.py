@@ -199,6 +199,7 @@ def _point(window: PastWindow, baseline: Baseline | None) -> WindowPoint:
         rows=window.rows,
         state=cast("State", window.state),
         failed=window.outcome != "pass",
+        reason=window.reason,
         rejected=window.rejected,
         fallback=window.fallback,
         features=columns["feature"],

@@ -46,6 +46,7 @@ def test_a_policy_of_today_does_not_judge_the_past(night: Night) -> None:
     assert failed in before
     assert "score.psi" in failed
     assert "column.range" not in failed
+    assert now.table("Windows, newest first")[1][2] == "failed by score.psi score"
 
 
 def test_it_needs_nothing_that_scores(night: Night) -> None:

@@ -57,6 +57,8 @@ class WindowPoint:
     state : State
         Its verdict.
     failed : bool
+    reason : str
+        What it failed by.
     features, scores : mapping of str to ColumnPoint
     """
 
@@ -64,6 +66,7 @@ class WindowPoint:
     rows: int
     state: State
     failed: bool = False
+    reason: str = ""
     rejected: int = 0
     fallback: int = 0
     features: Mapping[str, ColumnPoint] = field(default_factory=dict)

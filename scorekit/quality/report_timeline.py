@@ -118,13 +118,20 @@ def _window_line(window: WindowPoint) -> str:
     return row(
         text(moment(window.at)),
         f"<{badge(window.state)}",
-        "<failed" if window.failed else "<passed",
+        f"<{_ending(window)}",
         count(window.rows),
         share(_rate(window.rejected, window)),
         share(_rate(window.fallback, window)),
         str(_in_state(window, "alarm")),
         str(_in_state(window, "warn")),
     )
+
+
+def _ending(window: WindowPoint) -> str:
+    if not window.failed:
+        return "passed"
+    by = window.reason.partition(":")[0]  # the check and its column
+    return f"failed by {text(by)}" if by else "failed"
 
 
 def _in_state(window: WindowPoint, state: State) -> int:

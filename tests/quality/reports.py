@@ -134,6 +134,7 @@ def _point(verdict: Verdict, at: datetime) -> WindowPoint:
         rows=verdict.window.rows,
         state=verdict.state,
         failed=verdict.failed,
+        reason="; ".join(map(str, verdict.reasons)),
         rejected=verdict.window.rejected,
         fallback=verdict.window.fallback,
         features={column.name: column_point(column) for column in verdict.features},
