@@ -96,10 +96,18 @@ class LibraryLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record; of an exception, no more than its kind."""
-        kind = record.exc_info[0] if record.exc_info else None
-        text = record.getMessage() if kind is None else f"an exception passed: {kind.__name__}"
         level: Level = "error" if record.levelno >= logging.ERROR else "warning"
-        self._log.event(self._event, text, level=level)
+        self._log.event(self._event, _said(record), level=level)
+
+
+def _said(record: logging.LogRecord) -> str:
+    """What a record says, without traces."""
+    if record.exc_info and record.exc_info[0] is not None:
+        return f"an exception passed: {record.exc_info[0].__name__}"
+    text = record.getMessage()
+    if "Traceback (most recent call last)" in text:  # uvicorn writes down why it could not begin
+        return f"an exception passed: {text.strip().splitlines()[-1].partition(':')[0]}"
+    return text
 
 
 def listen(log: Log) -> None:

@@ -56,6 +56,7 @@ def test_a_model_that_does_not_hold_ends_it(tmp_path: Path, bank: Bank, workers:
     assert done.returncode == 4
     assert "baseline.json" in done.stderr
     assert "error: the service cannot begin" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_workers_end_with_the_process_that_has_begun_them(serve: Callable[..., Running]) -> None:
