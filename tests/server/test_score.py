@@ -262,5 +262,7 @@ def test_rows_are_judged_and_a_failed_window_is_answered_as_the_policy_says(
         assert (answer.status, answer.json["code"]) == (422, "quality")
         history = asked.ask("/v1/quality/bank").json
         assert history["windows"][-1]["outcome"] == "window"
+        assert [run["outcome"] for run in history["runs"]] == ["running"]
+        assert not {"database", "output"} & {*history, *history["runs"][0]}  # places on the machine
         page = asked.ask("/v1/quality/bank/report")
         assert page.headers["Content-Type"].startswith("text/html")

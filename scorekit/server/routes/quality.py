@@ -31,7 +31,10 @@ async def history(name: str, service: Here, last: Last = 30) -> dict[str, Any]:
     """The last windows of a model as they were judged, newest last."""
     found = await asyncio.to_thread(switches.history, check_name(name), last=last, store=service.store.uri)
     told = history_json(found)
+    # no place on the machine is told
     del told["database"]
+    for run in told["runs"]:
+        del run["output"]
     return told
 
 
