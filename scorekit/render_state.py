@@ -148,7 +148,7 @@ def _windows_table(windows: Sequence[PastWindow]) -> Table:
     table = columns_table("when (UTC)", "run", "rows", "poor", "verdict", "worst PSI", "failed by")
     for column in (2, 3):
         table.columns[column].justify = "right"
-    for column in range(6):
+    for column in range(5):
         table.columns[column].no_wrap = True
     for window in windows:
         number = f" #{window.number}" if window.number else ""

@@ -254,6 +254,16 @@ def test_past_verdicts(state: str, command: Command) -> None:
     assert said["changes"][0]["who"] == "scorekit"
 
 
+def test_what_a_window_failed_by_is_seen_on_a_narrow_terminal(
+    state: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Ledger.open(url=state) as ledger:
+        record(ledger, ledger.begin("bank", 1, "serve-0123456789ab", "serve"), 0, 1000, (1, 2), failed=True)
+    monkeypatch.setenv("COLUMNS", "72")
+    shown = command("quality", "history").out
+    assert "score." in shown
+
+
 # check --------------------------------------------------------------------------------
 
 LINE = re.compile(
