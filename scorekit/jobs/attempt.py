@@ -12,7 +12,7 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +125,8 @@ def _train(assignment: Assignment, say: Say) -> dict[str, Any]:
         inputs = [uploads.file(job.id, upload)]
     else:
         inputs = assignment.allowed.inputs(request.data, request.format)
-    with _without_folders(inputs), Session(place.find(assignment.store)) as session:
+    folders = {f"{path.parent}/" for path in map(Path, inputs) if path.is_absolute()}
+    with _without(folders | {f"{assignment.store}/"}), Session(place.find(assignment.store)) as session:
         jobs = Jobs(session, Store.open(assignment.store), uploads)
         done = train(
             inputs,
@@ -141,12 +142,12 @@ def _train(assignment: Assignment, say: Say) -> dict[str, Any]:
 
 
 @contextmanager
-def _without_folders(inputs: Sequence[str]) -> Iterator[None]:
+def _without(folders: Collection[str]) -> Iterator[None]:
     """Name files in errors without their folders: where they are is nothing for a client."""
     try:
         yield
     except ScorekitError as error:
-        for folder in {f"{path.parent}/" for path in map(Path, inputs) if path.is_absolute()}:
+        for folder in folders:
             error.message = error.message.replace(folder, "")
         raise
 

@@ -300,7 +300,7 @@ class Jobs:
         except Unreachable:
             raise
         except ScorekitError as refusal:
-            result["not_promoted"] = refusal.message
+            result["not_promoted"] = refusal.message.replace(f"{self.store.uri}/", "")
         self.finish(job, version, result)
 
 

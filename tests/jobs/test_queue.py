@@ -272,7 +272,9 @@ def test_one_that_cannot_become_champion_is_done_and_says_so(
     assert jobs.claim("two", LONG) is None
     over = jobs.get(job.id)
     assert over.status == "done"
-    assert "was changed" in (over.result or {})["not_promoted"]
+    told = (over.result or {})["not_promoted"]
+    assert "was changed" in told
+    assert jobs.store.uri not in told, "where the store is is nothing for who has asked"
 
 
 def test_what_cannot_be_reached_ends_nothing(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
