@@ -30,6 +30,7 @@ class Fleet:
         self._aliases: dict[str, str] = {}
         self._first: set[str] = set()
         self._loading = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
 
     def __iter__(self) -> Iterator[Served]:
         return iter(list(self._served.values()))
@@ -91,7 +92,7 @@ class Fleet:
             self._refuse_others(key)
             served = await asyncio.to_thread(self._made, key)
             await served.start()
-            await self._make_room()
+            self._make_room()
             self._served[key] = served
             name, version, alias = parse(key)
             for written in (key, name) if version is None and alias == CHAMPION else (key,):
@@ -108,15 +109,20 @@ class Fleet:
     def _made(self, key: str) -> Served:
         return Served(key, self._means.store.resolve(key), self._means)
 
-    async def _make_room(self) -> None:
+    def _make_room(self) -> None:
         while len(self._served) >= max(MOST, len(self._named)):
             oldest = min(self._served.values(), key=lambda served: served.used)
             del self._served[oldest.reference]
             self._aliases = {name: key for name, key in self._aliases.items() if key != oldest.reference}
-            await oldest.close()
+            closing = asyncio.create_task(
+                oldest.close()
+            )  # which waits for its requests; nobody waits for that
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """Judge what is left, and let go of everything."""
+        await asyncio.gather(*self._closing, return_exceptions=True)
         for result in await asyncio.gather(*(served.close() for served in self), return_exceptions=True):
             if isinstance(result, Exception) and not isinstance(result, ScorekitError):
                 raise result

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import Any
+from typing import Any, Literal, get_args
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -67,7 +67,7 @@ DATA = ("/v1/score/", "/v1/train", "/v2/", "/invocations")
 """Routes that take data and read it by limits of their own, once it is known who sends it."""
 
 
-GRACE = 1.0
+GRACE = 5.0
 """Seconds beyond its time after which a request is refused that has no limit of its own."""
 
 
@@ -89,7 +89,7 @@ class Requests:
         self._metrics = metrics
         self._log = log
         self._traces = traces
-        self._count = 0
+        self._counts = dict.fromkeys(get_args(_Kind), 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, whatever becomes of it."""
@@ -99,22 +99,24 @@ class Requests:
         under_way = _begun(scope, self._traces.traceparent())
         scope["scorekit"] = under_way
         answering = _Answering(send, under_way.id)
-        self._count += 1
+        kind = _kind(scope["path"])
+        self._counts[kind] += 1
         self._metrics.in_flight.inc()
         try:
-            await self._pass(scope, receive, answering)
+            await self._pass(kind, scope, receive, answering)
         except Exception as error:  # noqa: BLE001 - the last place where a request can be answered
             await self._failed(error, under_way, scope, receive, answering)
         finally:
-            self._count -= 1
+            self._counts[kind] -= 1
             self._metrics.in_flight.dec()
             self._tell(scope, under_way, answering.status)
 
-    async def _pass(self, scope: Scope, receive: Receive, answering: _Answering) -> None:
-        if self._count > self._limits.concurrency and scope["path"] not in QUIET:
+    async def _pass(self, kind: _Kind, scope: Scope, receive: Receive, answering: _Answering) -> None:
+        # each kind has places of its own: those of data are taken by nobody who is not known
+        if kind != "probe" and self._counts[kind] > self._limits.concurrency:
             raise Refused("too many requests at a time", retry_after=1, code="busy")
         seconds = self._limits.seconds
-        if scope["path"].startswith(DATA):
+        if kind == "data":
             seconds *= 2  # for the body, and for the answer
         else:
             receive = bounded(receive, seconds)
@@ -158,6 +160,15 @@ class Requests:
             seconds=round(seconds, 6),
             **under_way.facts,
         )
+
+
+_Kind = Literal["data", "control", "probe"]
+
+
+def _kind(path: str) -> _Kind:
+    if path.startswith(DATA):
+        return "data"
+    return "probe" if path in QUIET else "control"
 
 
 class _Answering:

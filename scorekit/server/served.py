@@ -178,6 +178,7 @@ class Served:
 
     async def close(self) -> None:
         """Judge what is left, and let go of everything."""
+        await self.lane.idle()  # who is under way asks for the switch once more
         if self._ticking is not None:
             self._ticking.cancel()
         if self._following is not None:

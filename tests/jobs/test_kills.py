@@ -7,7 +7,7 @@ from pathlib import Path
 from scorekit.jobs import open_jobs
 from tests.jobs.chaos import STEPS, Chaos
 
-JOBS, KILLS = 20, 10
+JOBS, KILLS = 10, 7
 
 
 def test_killed_at_any_step_workers_lose_no_job_and_publish_none_twice(

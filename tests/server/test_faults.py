@@ -263,6 +263,23 @@ def test_connections_by_the_thousand_that_say_nothing_keep_nobody_out_and_are_le
             one.close()
 
 
+def test_bodies_that_nobody_sends_take_no_place_of_those_who_score(serve: Serve, bank: Bank) -> None:
+    service = serve("--limit-concurrency", 4)
+    head = b"POST /v1/switch/bank/trip HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+    slow = []
+    try:
+        for _ in range(8):
+            slow.append(socket.create_connection(("127.0.0.1", service.port)))
+            slow[-1].sendall(head)
+        moved = asking(service, "/v1/switch/bank")
+        eventually(lambda: moved().status == 503, lambda: "their places are not bounded")
+        assert moved().json["code"] == "busy"
+        assert scoring(service, bank)().status == 200
+    finally:
+        for one in slow:
+            one.close()
+
+
 def connections(service: Running) -> int:
     """Connections that a service holds."""
     return len(list(Path(f"/proc/{service.process.pid}/fd").iterdir()))

@@ -17,6 +17,7 @@ from scorekit.server.logs import Log
 from scorekit.server.served import TICK
 from scorekit.server.service import Service
 from scorekit.server.settings import ServeSettings, Tls
+from scorekit.server.switches import BELIEVED
 from tests.conftest import Bank
 from tests.server.conftest import PATIENCE
 
@@ -100,6 +101,27 @@ def test_where_an_alias_is_served_the_version_it_stands_at_is_served_by_its_numb
         line for line in map(json.loads, capsys.readouterr().err.splitlines()) if line["event"] == "ready"
     ]
     assert (ready["url"], ready["models"]) == ("http://127.0.0.1:8080", ["bank:1"])
+
+
+def test_a_model_that_makes_way_answers_what_it_has_and_holds_up_no_other(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "models"
+    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
+    monkeypatch.setattr("scorekit.server.fleet.MOST", 1)
+
+    async def run() -> None:
+        service = Service(ServeSettings(store=str(store)), Log(quiet=True))
+        await service.start()
+        before = await service.fleet.of("bank")
+        with before.lane.at_work():
+            async with asyncio.timeout(PATIENCE):
+                assert await service.fleet.of("bank:1") is not before
+            await asyncio.sleep(2 * BELIEVED)
+            await before.check()  # the switch is still looked at for it
+        await service.stop()
+
+    asyncio.run(run())
 
 
 def test_where_it_answers() -> None:
