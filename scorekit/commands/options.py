@@ -41,6 +41,10 @@ PolicyOption = Annotated[
         "--policy", help=r"File with \[quality], \[fallback] and \[switch]. Default: the settings file."
     ),
 ]
+WindowRowsOption = Annotated[int, typer.Option("--window-rows", min=1, help="Rows that are judged together.")]
+WindowSecondsOption = Annotated[
+    float, typer.Option("--window-seconds", min=1, help="Seconds after which fewer are judged, too.")
+]
 TrainFromOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from scorekit.commands.options import AllowMismatchOption, ModelOption, PolicyOption, StoreOption, policy_of
+from scorekit.commands.options import (
+    AllowMismatchOption,
+    ModelOption,
+    PolicyOption,
+    StoreOption,
+    WindowRowsOption,
+    WindowSecondsOption,
+    policy_of,
+)
 from scorekit.errors import ScorekitError, UsageError
 
 
@@ -45,12 +53,8 @@ def score_stream(
     max_latency_ms: Annotated[
         float, typer.Option("--max-latency-ms", min=1, help="Milliseconds a line may wait for others.")
     ] = 100,
-    window_rows: Annotated[
-        int, typer.Option("--window-rows", min=1, help="Rows that are judged together.")
-    ] = 10_000,
-    window_seconds: Annotated[
-        float, typer.Option("--window-seconds", min=1, help="Seconds after which fewer are judged, too.")
-    ] = 3600,
+    window_rows: WindowRowsOption = 10_000,
+    window_seconds: WindowSecondsOption = 3600,
     id_column: Annotated[
         list[str] | None, typer.Option("--id-column", metavar="COLUMN", help="Field that identifies a line.")
     ] = None,

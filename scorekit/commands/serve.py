@@ -13,6 +13,8 @@ from scorekit.commands.options import (
     StoreOption,
     TrainFromOption,
     UploadsOption,
+    WindowRowsOption,
+    WindowSecondsOption,
     policy_of,
 )
 from scorekit.errors import UsageError
@@ -78,12 +80,8 @@ def serve(
         str | None,
         typer.Option("--rate-limit", help="Requests of a caller, for each worker, such as 100/second."),
     ] = None,
-    window_rows: Annotated[
-        int, typer.Option("--window-rows", min=1, help="Rows that are judged together.")
-    ] = 10_000,
-    window_seconds: Annotated[
-        float, typer.Option("--window-seconds", min=1, help="Seconds after which fewer are judged, too.")
-    ] = 3600,
+    window_rows: WindowRowsOption = 10_000,
+    window_seconds: WindowSecondsOption = 3600,
     train_jobs: Annotated[
         int,
         typer.Option(

@@ -7,21 +7,21 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from nats.js import api
 
 from scorekit.errors import DataError, Unreachable, UsageError
-from scorekit.feeds import Message, Sink, Source
+from scorekit.feeds import Message, Source
 from scorekit.feeds.letters import ERRORS
 from scorekit.feeds.retrying import Patience
 from scorekit.feeds.uris import connect
+from tests.feeds.acting import BATCH, answer, answers, numbers, take
 from tests.feeds.nats_server import Streams, nats_server, own_nats
 
 READER = Path(__file__).parent / "reader.py"
-BATCH = 100
 
 
 @pytest.fixture(scope="module")
@@ -39,27 +39,6 @@ def streams(place: tuple[str, int]) -> Iterator[Streams]:
 
 def source_of(streams: Streams, patience: Patience | None = None, **options: object) -> Source:
     return connect(streams.source_uri(**options), patience).source(BATCH, None)
-
-
-def take(source: Source, count: int, *, within: float = 20) -> list[Message]:
-    found: list[Message] = []
-    until = time.monotonic() + within
-    while len(found) < count and time.monotonic() < until:
-        found += source.receive(BATCH, 0.5, 0.05) or []
-    return found
-
-
-def answer(sink: Sink, source: Source, messages: Sequence[Message]) -> None:
-    sink.send([b"<%b>" % message.value for message in messages], messages)
-    source.acknowledge(messages)
-
-
-def numbers(count: int) -> list[bytes]:
-    return [b"%d" % number for number in range(count)]
-
-
-def answers(count: int) -> list[bytes]:
-    return [b"<%d>" % number for number in range(count)]
 
 
 def test_an_answer_has_the_headers_the_key_and_an_id_but_no_orders_to_the_server(streams: Streams) -> None:
