@@ -422,5 +422,6 @@ def test_a_file_of_many_blocks_is_never_in_memory_as_a_whole(
         content = HEADER + (b'1.5,a,"some text"\n' * 250 + odd) * blocks
         path.write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
         del content
-        most.append(most_memory(path, {"n": "numeric"}))
+        # threads that other tests have left may need some meanwhile
+        most.append(min(most_memory(path, {"n": "numeric"}) for _ in range(3)))
     assert most[1] < 1.5 * most[0]
