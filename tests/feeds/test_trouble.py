@@ -101,18 +101,28 @@ def test_a_network_that_swallows_is_left(broker: Place) -> None:
 
 @able("be full")
 def test_a_place_that_is_full_is_waited_for_and_not_for_ever(own_broker: Place) -> None:
-    make_room = own_broker.fill()
-    said: list[str] = []
+    make_room, told = own_broker.fill(), threading.Event()
+
+    def note(text: str) -> None:
+        if "trying again" in text:
+            told.set()
+
+    def make_room_once_told() -> None:
+        told.wait(20)
+        make_room()
+
     messages = [Message(value, line, id=f"i{line}") for line, value in enumerate(numbers(50), 1)]
     with pytest.raises(Unreachable) as caught:
         connect(own_broker.sink_uri(retry_seconds=1)).sink().send(answers(50), messages)
     assert caught.value.exit_code == 7
     assert "tried for 1 s" in caught.value.message
-    sink = connect(own_broker.sink_uri(), Patience(note=said.append)).sink()
-    threading.Timer(2, make_room).start()
+    sink = connect(own_broker.sink_uri(), Patience(note=note)).sink()
+    waiting = threading.Thread(target=make_room_once_told)
+    waiting.start()
     sink.send(answers(50), messages)
+    waiting.join()
     assert {each.value for each in own_broker.published(50)} >= set(answers(50))
-    assert any("trying again" in text for text in said)
+    assert told.is_set()
     sink.close()
 
 
