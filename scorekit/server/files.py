@@ -60,8 +60,8 @@ async def answer_file(request: Request, service: Service, ending: str) -> Respon
         await _keep(request, service, given)
         terms = large.terms_of(service.settings, service.store.uri, served.lane)
         result = await _made(service, terms, given, made, options)
-        await served.check()
         _counted(request, service, result)
+        await served.check()
         return FileAnswer(folder, made, media_type=_TYPE_OF[wanted], headers=_headers(result))
 
 

@@ -133,13 +133,7 @@ class Lane:
     # ---- rows
 
     async def score(self, rows: Rows, unreadable: Sequence[int]) -> ScoredBatch:
-        """Score records, count them, and give them as they are answered.
-
-        Raises
-        ------
-        QualityError
-            If the last window failed and the policy withholds.
-        """
+        """Score records and count them; whether they may be answered is for ``check`` to say."""
         with self.at_work():
             if self._inline and len(rows) <= INLINE:
                 found, answered = self._here.score(rows, unreadable)
@@ -147,7 +141,6 @@ class Lane:
                 loop = asyncio.get_running_loop()
                 found, answered = await loop.run_in_executor(self._aside, self._there.score, rows, unreadable)
             self.count(found.window(), len(answered), answered.poor)
-        self.check()
         return answered
 
     @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scorekit.gate import Decision
-from scorekit.scoring import FALLBACK, MODEL, REJECTED, SOURCES, ScoredBatch
+from scorekit.scoring import FALLBACK, MODEL, REJECTED, SOURCES
 from scorekit.state.jobs import Status
 from scorekit.store.references import Ref
 
@@ -171,14 +171,8 @@ class Meters:
         self._predict = metrics.predict.labels(*named)
         self._batch = metrics.batch.labels(*named)
 
-    def scored(self, answered: ScoredBatch, queued: float, took: float) -> None:
-        """Count rows that were answered, the seconds they waited and those that scoring took."""
-        rejected = len(answered.rejected)
-        fallback = len(answered.poor) - rejected
-        self.counted(len(answered), fallback, rejected, queued, took)
-
     def counted(self, rows: int, fallback: int, rejected: int, queued: float, took: float) -> None:
-        """Count rows that were scored elsewhere."""
+        """Count rows that were scored, the seconds they waited and those that scoring took."""
         for source, count in (
             (MODEL, rows - fallback - rejected),
             (FALLBACK, fallback),

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
@@ -22,6 +23,7 @@ from scorekit.server.lane import Lane
 from scorekit.server.large import Head, LargeAnswer, terms_of
 from scorekit.server.payloads import Payload
 from scorekit.server.requests import passing
+from scorekit.server.served import Served
 from scorekit.server.service import Service
 
 LARGE = 1 << 20
@@ -59,15 +61,9 @@ async def score_here(request: Request, service: Service, payload: Payload) -> tu
     lane, begun = served.lane, time.monotonic()
     answered = await lane.score(payload.rows, list(payload.wrong))
     ended = time.monotonic()
-    served.counted()
-    await served.check()
-    meters = service.metrics.of(lane.ref.name, lane.ref.version)
-    meters.scored(answered, begun - read, ended - begun)
-    service.traces.scored(begun - read, ended - begun, model=str(lane.ref), rows=len(answered))
-    if len(answered.rejected):
-        for failure in failures(answered, payload.wrong):
-            meters.failed(failure.code)
-    passing(request).facts.update(model=str(lane.ref), rows=len(answered), rejected=len(answered.rejected))
+    rejected = _codes(answered, payload)
+    scored = Scored(len(answered), len(answered.poor), rejected, begun - read, ended - begun)
+    await _tell(request, service, served, lane, scored)
     return lane, answered
 
 
@@ -96,19 +92,35 @@ async def score_aside(
                 lane.count(counted.found, counted.rows, poor)
     except TimeoutError:
         raise Refused("the request could not be answered in time", code="timeout") from None
+    scored = Scored(counted.rows, len(poor), counted.rejected, 0.0, counted.seconds)
+    await _tell(request, service, served, lane, scored)
+    if sum(counted.rejected.values()) == counted.rows:
+        _refuse_all(Counter(counted.rejected))
+    return lane, head, made
+
+
+class Scored(NamedTuple):
+    """What is told of records that were scored, wherever that was."""
+
+    rows: int
+    poor: int
+    rejected: Mapping[str, int]
+    queued: float
+    took: float
+
+
+async def _tell(request: Request, service: Service, served: Served, lane: Lane, scored: Scored) -> None:
+    """Have it in the metrics, the traces and the log; and let no answer leave that is withheld."""
+    rejected = sum(scored.rejected.values())
+    meters = service.metrics.of(lane.ref.name, lane.ref.version)
+    meters.counted(scored.rows, scored.poor - rejected, rejected, scored.queued, scored.took)
+    service.traces.scored(scored.queued, scored.took, model=str(lane.ref), rows=scored.rows)
+    for code, count in scored.rejected.items():
+        meters.failed(code, count)
+    passing(request).facts.update(model=str(lane.ref), rows=scored.rows, rejected=rejected)
     served.counted()
     lane.check()
     await served.check()
-    rejected = sum(counted.rejected.values())
-    meters = service.metrics.of(lane.ref.name, lane.ref.version)
-    meters.counted(counted.rows, len(poor) - rejected, rejected, 0.0, counted.seconds)
-    service.traces.scored(0.0, counted.seconds, model=str(lane.ref), rows=counted.rows)
-    for code, count in counted.rejected.items():
-        meters.failed(code, count)
-    passing(request).facts.update(model=str(lane.ref), rows=counted.rows, rejected=rejected)
-    if rejected == counted.rows:
-        _refuse_all(Counter(counted.rejected))
-    return lane, head, made
 
 
 def refuse_without(answered: ScoredBatch, payload: Payload) -> None:
@@ -119,7 +131,14 @@ def refuse_without(answered: ScoredBatch, payload: Payload) -> None:
     RowsRejected
     """
     if len(answered.rejected) == len(answered):
-        _refuse_all(Counter(failure.code for failure in failures(answered, payload.wrong)))
+        _refuse_all(_codes(answered, payload))
+
+
+def _codes(answered: ScoredBatch, payload: Payload) -> Counter[str]:
+    """Records without a score, by what is wrong."""
+    if not len(answered.rejected):
+        return Counter()
+    return Counter(failure.code for failure in failures(answered, payload.wrong))
 
 
 def _refuse_all(codes: Counter[str]) -> None:

@@ -93,8 +93,7 @@ def test_scores_stop_with_the_database_and_come_back_with_it(
     assert [first for _, first, _ in windows] == [
         sum(rows for *_, rows in windows[:n]) for n in range(len(windows))
     ]
-    # a thread's row may be scored when the switch has just become too old for its answer to leave
-    assert 0 <= sum(rows for *_, rows in windows) - scored <= 4
+    assert sum(rows for *_, rows in windows) == scored
 
 
 def test_what_waits_in_vain_for_the_database_is_refused_in_time(
