@@ -14,11 +14,12 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from scorekit.errors import DataError, Unreachable, UsageError
-from scorekit.feeds import Message, Sink, Source
+from scorekit.feeds import Message, Source
 from scorekit.feeds.letters import MESSAGE_ID
 from scorekit.feeds.pipe import LINE_LIMIT
 from scorekit.feeds.retrying import Patience
 from scorekit.feeds.uris import connect
+from tests.feeds.acting import answer
 from tests.feeds.kafka_cluster import PRODUCE, KafkaCluster
 
 READER = Path(__file__).parent / "reader.py"
@@ -76,11 +77,6 @@ def take(source: Source, count: int, *, most: int = 1000, within: float = 20) ->
     while len(found) < count and time.monotonic() < until:
         found += source.receive(most, 0.5, 0.05) or []
     return found
-
-
-def answer(sink: Sink, source: Source, messages: Sequence[Message]) -> None:
-    sink.send([b"<%b>" % message.value for message in messages], messages)
-    source.acknowledge(messages)
 
 
 def test_an_answer_has_the_key_the_headers_and_an_id_of_its_own(kafka: KafkaCluster) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -33,21 +32,11 @@ from scorekit.stream.stopping import Stopping
 from scorekit.stream.telling import Telling
 from tests.conftest import Bank
 from tests.feeds.brokers import Place, RabbitPlace
-from tests.feeds.places import KINDS, Server, place_at, server_of
+from tests.feeds.conftest import broker, server
 
 ROWS = 2000
 
-
-@pytest.fixture(scope="module", params=KINDS)
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    with server_of(request.param) as found:
-        yield found
-
-
-@pytest.fixture
-def broker(server: Server) -> Iterator[Place]:
-    with place_at(server) as made:
-        yield made
+__all__ = ["broker", "server"]
 
 
 def rows_of(bank: Bank, count: int) -> list[bytes]:
