@@ -139,6 +139,8 @@ class KafkaSource:
         except KafkaException as failure:
             raise trouble_or_refusal(self.name, failure.args[0]) from None
         for each in found:
+            if each.error is not None:  # nothing is known of it, which is not that nothing was handed out
+                raise trouble_or_refusal(self.name, each.error)
             self._deliveries.begin(each.partition, each.metadata)
 
     def _handed(self, most: int) -> list[Message]:

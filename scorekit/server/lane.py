@@ -184,11 +184,13 @@ class Lane:
         made = []
         async with self._judging:
             while self._waiting:
-                decision = await asyncio.to_thread(self._waiting[0].decide, self.gate)
+                first = self._waiting[0]
+                decision = await asyncio.to_thread(first.decide, self.gate)
                 if isinstance(decision.refusal, Unreachable):
                     # written down when the database is back; until then the switch counts as open
                     break
-                self._waiting.popleft()
+                if self._waiting[0] is first:  # else it made room for others meanwhile
+                    self._waiting.popleft()
                 self._stand_by(decision)
                 made.append(decision)
         return made

@@ -166,9 +166,9 @@ _Kind = Literal["data", "control", "probe"]
 
 
 def _kind(path: str) -> _Kind:
-    if path.startswith(DATA):
-        return "data"
-    return "probe" if path in QUIET else "control"
+    if path in QUIET:
+        return "probe"
+    return "data" if path.startswith(DATA) else "control"
 
 
 class _Answering:

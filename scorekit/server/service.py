@@ -144,7 +144,7 @@ class Service:
             await asyncio.to_thread(open_access, settings.auth, settings.tokens, self.store.uri)
         )
         self.job_counts = Asked(self.jobs.counts)
-        self.waits = Waits(self.jobs, settings.limits.concurrency // 4)
+        self.waits = Waits(self.jobs, max(1, settings.limits.concurrency // 4))
         self.sessions = open_sessions(settings)
         means = Means(
             settings, self.store, self.ledger, self._aside, self.log, self._judged, self.metrics.switched

@@ -134,7 +134,7 @@ def test_an_id_that_stands_twice_fails_the_run(night: Night) -> None:
     write(pa.concat_tables([rows, rows.slice(5, 1)]), night.folder / "twice.parquet")
     done = night.score("--id-column", "client", data="twice.parquet")
     assert done.code == 5
-    assert " rows repeat an id" in done.err
+    assert "1 of 1,301 rows repeat an id" in done.err
     assert night.score(data="twice.parquet").code == 0, "nobody said that client is an id"
 
 

@@ -19,6 +19,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
+from scorekit.server.requests import QUIET
 from scorekit.state import migrate, place
 from tests.conftest import EXAMPLES, Bank, train
 from tests.server.conftest import Running, eventually
@@ -26,6 +27,7 @@ from tests.server.load import NO_ANSWER, Ask, asking, children, counted, under_l
 from tests.state.server import OwnPostgres, own_server
 
 ONE, BATCH = "/v1/score/stream", "/v1/score/batch"
+JSON = b"\r\nContent-Type: application/json\r\n\r\n"
 
 Serve = Callable[..., Running]
 
@@ -274,6 +276,11 @@ def test_bodies_that_nobody_sends_take_no_place_of_those_who_score(serve: Serve,
         eventually(lambda: moved().status == 503, lambda: "their places are not bounded")
         assert moved().json["code"] == "busy"
         assert scoring(service, bank)().status == 200
+        for _ in range(8):
+            slow.append(socket.create_connection(("127.0.0.1", service.port)))
+            slow[-1].sendall(head.replace(b"/v1/switch/bank/trip", BATCH.encode()).replace(b"\r\n\r\n", JSON))
+        eventually(lambda: scoring(service, bank)().status == 503, lambda: "the others are not bounded")
+        assert {asking(service, path)().status for path in QUIET} == {200}, "it is busy, and lives"
     finally:
         for one in slow:
             one.close()
