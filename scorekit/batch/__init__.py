@@ -19,7 +19,7 @@ from scorekit.batch.options import JobOptions, JobResult, worst
 from scorekit.batch.plan import Job, Plan, check_places, plan
 from scorekit.batch.run import Carried, told_of
 from scorekit.batch.summary import ScoreSummary
-from scorekit.errors import Unreachable, UsageError
+from scorekit.errors import ScorekitError, Unreachable, UsageError
 from scorekit.gate import Gate
 from scorekit.model import Model, load
 from scorekit.policy import Policy
@@ -65,6 +65,11 @@ class BatchResult:
     def rows(self) -> int:
         """Rows of all outputs."""
         return _rows(self.outputs)
+
+    @property
+    def refusals(self) -> list[ScorekitError]:
+        """Why outputs were withheld."""
+        return [output.refusal for output in self.outputs if output.refusal is not None]
 
     @property
     def rejected(self) -> int:

@@ -19,6 +19,7 @@ from scorekit.errors import Refused, ScorekitError
 from scorekit.server import large
 from scorekit.server.bodies import accepted, keep_body
 from scorekit.server.requests import passing
+from scorekit.server.scored import choose
 from scorekit.server.service import Service
 from scorekit.tables.targets import explained
 
@@ -47,8 +48,7 @@ async def answer_file(request: Request, service: Service, ending: str) -> Respon
     ScorekitError
     """
     query = request.query_params
-    served = await service.fleet.of(query.get("model"))
-    await served.check()
+    lane = (await choose(service, query.get("model"))).lane
     wanted = _wanted(request, ending)
     options = JobOptions(
         ids=tuple(query.getlist("id_column")),
@@ -58,10 +58,13 @@ async def answer_file(request: Request, service: Service, ending: str) -> Respon
     async with _folder() as folder:
         given, made = folder / f"rows{ending}", folder / f"scores{wanted}"
         await _keep(request, service, given)
-        terms = large.terms_of(service.settings, service.store.uri, served.lane)
+        terms = large.terms_of(service.settings, service.store.uri, lane)
         result = await _made(service, terms, given, made, options)
         _counted(request, service, result)
-        await served.check()
+        if result.refusals:
+            raise result.refusals[0]
+        # a long while has passed, in which it may have made way for others
+        await choose(service, query.get("model"))
         return FileAnswer(folder, made, media_type=_TYPE_OF[wanted], headers=_headers(result))
 
 
@@ -137,6 +140,8 @@ def _counted(request: Request, service: Service, result: BatchResult) -> None:
     meters.counted(result.rows, fallback, result.rejected, 0.0, result.seconds)
     service.traces.scored(0.0, result.seconds, model=result.model, rows=result.rows)
     passing(request).facts.update(model=result.model, rows=result.rows, rejected=result.rejected)
+    for untold in result.untold:
+        service.log.event("alert", untold, level="warning", request_id=passing(request).id)
 
 
 def _headers(result: BatchResult) -> dict[str, str]:

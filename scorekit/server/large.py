@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scorekit import batch
-from scorekit.batch import BatchResult, JobOptions, JobResult
+from scorekit.batch import BatchResult, JobOptions
 from scorekit.errors import ScorekitError
 from scorekit.gate import Gate
 from scorekit.model import Model, open_model
@@ -163,6 +163,11 @@ def _model(ref: Ref, store: str, allow_mismatch: bool) -> Model:  # noqa: FBT001
 def score_file(terms: Terms, given: str, made: str, options: JobOptions) -> BatchResult:
     """Score a file as ``scorekit score`` does.
 
+    Returns
+    -------
+    BatchResult
+        Also where its scores are withheld: it says why.
+
     Raises
     ------
     ScorekitError
@@ -174,10 +179,7 @@ def score_file(terms: Terms, given: str, made: str, options: JobOptions) -> Batc
             [given], made, model=model, options=options, policy=terms.policy, on_quality_fail=terms.on_fail
         )
     except ScorekitError as error:
-        refusals = [output.refusal for output in _outputs(error) if output.refusal is not None]
         # where the scores were put aside is nobody's business: they are gone with the request
-        raise (refusals[0] if refusals else error) from None
-
-
-def _outputs(error: ScorekitError) -> Sequence[JobResult]:
-    return error.result.outputs if isinstance(error.result, BatchResult) else ()
+        if isinstance(error.result, BatchResult) and error.result.refusals:
+            return error.result
+        raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -25,26 +25,67 @@ from scorekit.server.payloads import Payload
 from scorekit.server.requests import passing
 from scorekit.server.served import Served
 from scorekit.server.service import Service
+from scorekit.store.manifest import Manifest
 
 LARGE = 1 << 20
 """Bytes of a body from which it is read in a process of its own."""
 
 
-async def answer_records(request: Request, service: Service, body: bytes, form: Form) -> Any:
+class Chosen(NamedTuple):
+    """What a request is scored by: what its model means, and the version that this is now."""
+
+    served: Served
+    lane: Lane
+
+
+async def choose(service: Service, reference: str | None) -> Chosen:
+    """What a request is scored by, behind the switch.
+
+    Raises
+    ------
+    ScorekitError
+        If there is no such model, or its answers are withheld.
+    """
+    served = await service.fleet.of(reference)
+    await served.check()
+    return Chosen(served, served.lane)
+
+
+async def answer_records(
+    request: Request,
+    service: Service,
+    reference: str | None,
+    body: bytes,
+    form_of: Callable[[str, Manifest], Form],
+) -> Any:
     """What a protocol answers to a body of records, scored behind the switch and counted.
+
+    Parameters
+    ----------
+    request : Request
+    service : Service
+    reference : str or None
+    body : bytes
+    form_of : callable
+        Makes the form of what the reference means and of its manifest: that by which is scored, too,
+        wherever its alias has moved meanwhile.
 
     Raises
     ------
     ScorekitError
         Also if no record has a score.
     """
-    if len(body) >= LARGE:
-        _, _, made = await score_aside(request, service, body, form)
-        return made.written
-    payload = form.read(body, service.settings.limits.rows)
-    lane, answered = await score_here(request, service, payload)
+    began = time.monotonic()
+    chosen = await choose(service, reference)
+    with chosen.lane.at_work():
+        form = form_of(chosen.served.reference, chosen.lane.manifest)
+        if len(body) >= LARGE:
+            _, _, made = await score_aside(request, service, body, form, chosen)
+            return made.written
+        payload = form.read(body, service.settings.limits.rows)
+        answered = await _score(request, service, chosen, payload, began)
     refuse_without(answered, payload)
-    return form.write([Piece(answered, payload.wrong)], lane.manifest, payload)
+    return form.write([Piece(answered, payload.wrong)], chosen.lane.manifest, payload)
 
 
 async def score_here(request: Request, service: Service, payload: Payload) -> tuple[Lane, ScoredBatch]:
@@ -55,22 +96,36 @@ async def score_here(request: Request, service: Service, payload: Payload) -> tu
     ScorekitError
         If there is no such model, or its answers are withheld.
     """
-    read = time.monotonic()
-    served = await service.fleet.of(payload.model)
-    await served.check()
-    lane, begun = served.lane, time.monotonic()
-    answered = await lane.score(payload.rows, list(payload.wrong))
+    began = time.monotonic()
+    chosen = await choose(service, payload.model)
+    return chosen.lane, await _score(request, service, chosen, payload, began)
+
+
+async def _score(
+    request: Request, service: Service, chosen: Chosen, payload: Payload, began: float
+) -> ScoredBatch:
+    scoring = time.monotonic()
+    answered = await chosen.lane.score(payload.rows, list(payload.wrong))
     ended = time.monotonic()
     rejected = _codes(answered, payload)
-    scored = Scored(len(answered), len(answered.poor), rejected, begun - read, ended - begun)
-    await _tell(request, service, served, lane, scored)
-    return lane, answered
+    scored = Scored(len(answered), len(answered.poor), rejected, scoring - began, ended - scoring)
+    await _tell(request, service, chosen, scored)
+    return answered
 
 
 async def score_aside(
-    request: Request, service: Service, body: bytes, form: Form
+    request: Request, service: Service, body: bytes, form: Form, chosen: Chosen | None = None
 ) -> tuple[Lane, Head, LargeAnswer]:
     """The same of a large body, which a process of its own reads and scores.
+
+    Parameters
+    ----------
+    request : Request
+    service : Service
+    body : bytes
+    form : Form
+    chosen : Chosen, optional
+        By default what the body names.
 
     Raises
     ------
@@ -81,9 +136,8 @@ async def score_aside(
     try:
         async with asyncio.timeout(limits.seconds), service.heavy.one() as heavy:
             head = await heavy.do(large.open_payload, form, body, limits.rows)
-            served = await service.fleet.of(head.model)
-            await served.check()
-            lane = served.lane
+            chosen = chosen or await choose(service, head.model)
+            lane = chosen.lane
             with lane.at_work():
                 terms = terms_of(service.settings, service.store.uri, lane)
                 made: LargeAnswer = await heavy.do(large.score_payload, terms)
@@ -93,7 +147,7 @@ async def score_aside(
     except TimeoutError:
         raise Refused("the request could not be answered in time", code="timeout") from None
     scored = Scored(counted.rows, len(poor), counted.rejected, 0.0, counted.seconds)
-    await _tell(request, service, served, lane, scored)
+    await _tell(request, service, chosen, scored)
     if sum(counted.rejected.values()) == counted.rows:
         _refuse_all(Counter(counted.rejected))
     return lane, head, made
@@ -109,8 +163,9 @@ class Scored(NamedTuple):
     took: float
 
 
-async def _tell(request: Request, service: Service, served: Served, lane: Lane, scored: Scored) -> None:
+async def _tell(request: Request, service: Service, chosen: Chosen, scored: Scored) -> None:
     """Have it in the metrics, the traces and the log; and let no answer leave that is withheld."""
+    served, lane = chosen
     rejected = sum(scored.rejected.values())
     meters = service.metrics.of(lane.ref.name, lane.ref.version)
     meters.counted(scored.rows, scored.poor - rejected, rejected, scored.queued, scored.took)

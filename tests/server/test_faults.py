@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import os
@@ -222,6 +223,32 @@ def test_versions_and_models_at_once_give_each_their_own_scores_while_an_alias_m
     assert {one.status for one in sent} == {200}
     right = {json.dumps(answer, sort_keys=True) for answer in expected.values()}
     assert {json.dumps(one.json, sort_keys=True) for one in sent} == right
+
+
+def test_what_another_protocol_sends_is_read_by_the_columns_of_the_version_that_scores_it(
+    serve: Serve, tmp_path: Path
+) -> None:
+    rows, store = pq.read_table(EXAMPLES / "bank-train.parquet"), tmp_path / "models"
+    pq.write_table(rows.slice(0, 1000), tmp_path / "few.parquet")
+    for left_out in (["--drop", "age", "--drop", "job"], []):
+        kind = ("--target", "y", "--name", "wider", "--estimator", "logistic", "--cv", 2, *left_out)
+        train([tmp_path / "few.parquet"], store, *kind)
+    service = serve(store=store)
+    sent = rows.drop_columns("y").slice(0, 3)
+    split = {"columns": sent.column_names, "data": [list(row.values()) for row in sent.to_pylist()]}
+    body = json.dumps({"dataframe_split": split}).encode()
+    wanted = asking(service, "/invocations?model=wider:2", body)()
+    slow = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    slow.putrequest("POST", "/invocations?model=wider")
+    slow.putheader("Content-Type", "application/json")
+    slow.putheader("Content-Length", str(len(body)))
+    slow.endheaders(body[:1])
+    assert asking(service, "/v1/models/wider/promote", {"version": 2, "why": "a test"})().status == 200
+    service.wait_for("version")
+    slow.send(body[1:])
+    answer = slow.getresponse()
+    assert (answer.status, answer.read()) == (200, wanted.body)
+    slow.close()
 
 
 # Connections -------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Errors are as it has them: ``{"error": "…"}`` (``problems.answer``).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -119,11 +120,10 @@ async def _loaded(service: Service, reference: str) -> dict[str, Any]:
 async def _inferred(request: Request, service: Service, reference: str) -> Response:
     if media_type(request) not in ("application/json", _BINARY, ""):
         raise Refused(f"a request comes as application/json or {_BINARY}", code="unknown_media_type")
-    served = await service.fleet.of(reference)
-    form = inference_form(served.reference, served.lane.manifest, request.headers.get(HEADER))
     limits = service.settings.limits
     body = await read_body(request, limits.body, limits.seconds)
-    answer: InferAnswer = await answer_records(request, service, body, form)
+    form_of = partial(inference_form, length=request.headers.get(HEADER))
+    answer: InferAnswer = await answer_records(request, service, reference, body, form_of)
     if answer.tensors is None:
         return Response(answer.head, media_type="application/json")
     return Response(answer.head + answer.tensors, headers={HEADER: str(len(answer.head))}, media_type=_BINARY)

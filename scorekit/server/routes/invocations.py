@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -44,11 +45,10 @@ async def invocations(
     if kind not in READERS:
         raise Refused(f"records come as {', '.join(READERS)}", code="unknown_media_type")
     wanted = accepted(request, WRITERS) or "application/json"
-    served = await service.fleet.of(model)
-    form = invocation_form(kind, wanted, served.reference, served.lane.manifest, _header(request))
+    form_of = partial(invocation_form, kind, wanted, header=_header(request))
     limits = service.settings.limits
     body = await read_body(request, limits.body, limits.seconds)
-    return Response(await answer_records(request, service, body, form), media_type=wanted)
+    return Response(await answer_records(request, service, model, body, form_of), media_type=wanted)
 
 
 def _header(request: Request) -> str | None:
