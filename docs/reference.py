@@ -45,7 +45,9 @@ def exit_codes() -> str:
     """Exit codes, their meaning, and the HTTP status that says the same."""
     rows = [("0", "done", "200")]
     kinds = {error.exit_code: error for error in reversed(_errors(errors.ScorekitError))}
-    rows += [(str(code), error.meaning, str(error.http_status)) for code, error in sorted(kinds.items())]
+    for code, error in sorted(kinds.items()):
+        same = {each.http_status for each in _errors(errors.ScorekitError) if each.exit_code == code}
+        rows.append((str(code), error.meaning, ", ".join(map(str, sorted(same)))))
     rows += [("130, 143", "stopped by SIGINT or SIGTERM; nothing half is left", "–")]
     return _table(("exit code", "meaning", "HTTP"), rows)
 
