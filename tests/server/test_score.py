@@ -266,3 +266,9 @@ def test_rows_are_judged_and_a_failed_window_is_answered_as_the_policy_says(
         assert not {"database", "output"} & {*history, *history["runs"][0]}  # places on the machine
         page = asked.ask("/v1/quality/bank/report")
         assert page.headers["Content-Type"].startswith("text/html")
+        file = io.BytesIO()
+        pacsv.write_csv(pa.Table.from_pylist([record] * 500), file)
+        kept_back = asked.ask(BATCH, file.getvalue(), Content_Type="text/csv")
+        assert (kept_back.status, kept_back.json["code"]) == (422, "quality")
+        counted = 'scorekit_rows_total{model="bank",source="model",version="1"} 1001.0'
+        assert counted in asked.ask("/metrics").body.decode(), "withheld rows count as rows that were scored"
