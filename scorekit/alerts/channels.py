@@ -10,12 +10,15 @@ from __future__ import annotations
 import hashlib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from scorekit.alerts.decision import SEVERITIES, Alert
 from scorekit.alerts.settings import AlertSettings, ChannelSettings
 from scorekit.errors import DeliveryFailed, UsageError
+
+MANY = 50
+"""Alerts of a message that may hold several: more than a window finds as a rule."""
 
 
 class Channel(ABC):
@@ -29,6 +32,9 @@ class Channel(ABC):
         Where it leads, for people; without secrets.
     identity : str
         What deliveries to it are kept under: its name, and a digest of where it leads.
+    most : int
+        Alerts that one message of it holds. People get those of a window in one; a program that takes
+        alerts one by one gets one at a time.
 
     Parameters
     ----------
@@ -38,6 +44,8 @@ class Channel(ABC):
     leads : str
         All of the address, which may be a secret.
     """
+
+    most: ClassVar[int] = 1
 
     def __init__(self, name: str, settings: ChannelSettings, address: str, leads: str) -> None:
         self.name = name
@@ -51,8 +59,8 @@ class Channel(ABC):
         """Whether an alert is severe enough."""
         return SEVERITIES.index(alert.severity) >= self._least
 
-    def send(self, alert: Alert) -> None:
-        """Tell of an alert.
+    def send(self, *alerts: Alert) -> None:
+        """Tell of one or more alerts of a model in one message.
 
         Raises
         ------
@@ -63,7 +71,7 @@ class Channel(ABC):
 
         def attempt() -> None:
             try:
-                self.deliver(alert)
+                self.deliver(alerts)
             except DeliveryFailed as failure:
                 failures.append(failure)
             except Exception as error:  # noqa: BLE001 - an alert never breaks what it tells of
@@ -83,8 +91,8 @@ class Channel(ABC):
         return DeliveryFailed(f"the alert channel {self.name} ({self.address}) {what}")
 
     @abstractmethod
-    def deliver(self, alert: Alert) -> None:
-        """Tell of an alert; may raise anything."""
+    def deliver(self, alerts: Sequence[Alert]) -> None:
+        """Tell of them, ``most`` at most; may raise anything."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {self.address}>"

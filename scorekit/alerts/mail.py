@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import smtplib
 import ssl
+from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid, parseaddr
 
-from scorekit.alerts.channels import Channel
+from scorekit.alerts.channels import MANY, Channel
 from scorekit.alerts.decision import Alert
 from scorekit.alerts.secrets import read_secret
 from scorekit.alerts.settings import MailSettings
-from scorekit.alerts.wording import headline, plain_text
+from scorekit.alerts.wording import headline, plain_text, worst_of
 from scorekit.errors import UsageError
 from scorekit.web import explain
 
@@ -22,6 +23,8 @@ PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 class Mail(Channel):
     """A mail to one or more people."""
+
+    most = MANY
 
     def __init__(self, name: str, settings: MailSettings) -> None:
         self._settings = settings
@@ -34,10 +37,10 @@ class Mail(Channel):
         address = f"{settings.host}:{self._port}"
         super().__init__(name, settings, address, f"{address} {' '.join(sorted(settings.to))}")
 
-    def deliver(self, alert: Alert) -> None:
+    def deliver(self, alerts: Sequence[Alert]) -> None:
         """Send it."""
         try:
-            self._sent(self._message(alert))
+            self._sent(self._message(alerts))
         except smtplib.SMTPNotSupportedError:
             raise self.failed("does not offer what security or username ask for") from None
         except smtplib.SMTPAuthenticationError:
@@ -70,16 +73,19 @@ class Mail(Channel):
             return smtplib.SMTP_SSL(host, port, timeout=self.seconds, context=context)
         return smtplib.SMTP(host, port, timeout=self.seconds)
 
-    def _message(self, alert: Alert) -> EmailMessage:
+    def _message(self, alerts: Sequence[Alert]) -> EmailMessage:
         message = EmailMessage()
-        message["Subject"] = f"[scorekit] {headline(alert)}"
+        message["Subject"] = f"[scorekit] {headline(alerts)}"
         message["From"] = self._settings.sender
         message["To"] = ", ".join(self._settings.to)
-        message["Date"] = format_datetime(alert.created)
-        message["Message-ID"] = make_msgid(alert.fingerprint, domain=_domain(self._settings.sender))
+        message["Date"] = format_datetime(max(alert.created for alert in alerts))
+        message["Message-ID"] = make_msgid(
+            worst_of(alerts).fingerprint, domain=_domain(self._settings.sender)
+        )
         message["Auto-Submitted"] = "auto-generated"
-        message["X-Scorekit-Fingerprint"] = alert.fingerprint
-        message.set_content(plain_text(alert))
+        for alert in alerts:
+            message["X-Scorekit-Fingerprint"] = alert.fingerprint
+        message.set_content(plain_text(alerts))
         return message
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
-from scorekit.alerts.channels import Channel
+from scorekit.alerts.channels import MANY, Channel
 from scorekit.alerts.decision import Alert
 from scorekit.alerts.secrets import read_secret, redacted
 from scorekit.alerts.settings import AppriseSettings
-from scorekit.alerts.wording import headline, plain_text
+from scorekit.alerts.wording import headline, plain_text, worst_of
 from scorekit.errors import UsageError
 
 
 class AppriseService(Channel):
     """A service by its apprise address."""
+
+    most = MANY
 
     def __init__(self, name: str, settings: AppriseSettings) -> None:
         url = read_secret("url", settings.url, settings.url_env, settings.url_file)
@@ -28,14 +31,15 @@ class AppriseService(Channel):
             )
         super().__init__(name, settings, redacted(url), url)
 
-    def deliver(self, alert: Alert) -> None:
+    def deliver(self, alerts: Sequence[Alert]) -> None:
         """Notify; apprise says only whether it worked."""
+        worst = worst_of(alerts)
         kind = (
             "success"
-            if alert.status == "resolved"
-            else {"critical": "failure"}.get(alert.severity, "warning")
+            if worst.status == "resolved"
+            else {"critical": "failure"}.get(worst.severity, "warning")
         )
-        if not self._service.notify(title=headline(alert), body=plain_text(alert), notify_type=kind):
+        if not self._service.notify(title=headline(alerts), body=plain_text(alerts), notify_type=kind):
             raise self.failed("did not take the alert")
 
 

@@ -7,14 +7,14 @@ import json
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from scorekit import __version__
-from scorekit.alerts.channels import Channel
+from scorekit.alerts.channels import MANY, Channel
 from scorekit.alerts.decision import Alert
 from scorekit.alerts.secrets import Secret, read_secret, redacted, web_address
 from scorekit.alerts.settings import AlertmanagerSettings, SlackSettings, WebhookSettings, WebSettings
@@ -59,24 +59,28 @@ class Webhook(_Web):
     def __init__(self, name: str, settings: WebhookSettings) -> None:
         super().__init__(name, settings)
 
-    def deliver(self, alert: Alert) -> None:
+    def deliver(self, alerts: Sequence[Alert]) -> None:
         """Post it."""
-        self.post(webhook_body(alert))
+        self.post(webhook_body(*alerts))
 
 
 class Slack(_Web):
     """A message to Slack, or what takes the like."""
 
+    most = MANY
+
     def __init__(self, name: str, settings: SlackSettings) -> None:
         super().__init__(name, settings)
 
-    def deliver(self, alert: Alert) -> None:
+    def deliver(self, alerts: Sequence[Alert]) -> None:
         """Post it."""
-        self.post(slack_body(alert))
+        self.post(slack_body(alerts))
 
 
 class Alertmanager(_Web):
-    """An alert of Prometheus Alertmanager."""
+    """Alerts of Prometheus Alertmanager."""
+
+    most = MANY
 
     def __init__(self, name: str, settings: AlertmanagerSettings) -> None:
         super().__init__(name, settings)
@@ -84,9 +88,10 @@ class Alertmanager(_Web):
         base = self._url.value.rstrip("/").removesuffix(ALERTMANAGER_PATH)
         self._url = Secret(base + ALERTMANAGER_PATH, redacted(base))
 
-    def deliver(self, alert: Alert) -> None:
+    def deliver(self, alerts: Sequence[Alert]) -> None:
         """Post it."""
-        self.post(alertmanager_body(alert, datetime.now(UTC), self._expires))
+        now = datetime.now(UTC)
+        self.post([label for alert in alerts for label in alertmanager_body(alert, now, self._expires)])
 
 
 def post_json(url: Secret, body: Any, headers: Mapping[str, str], seconds: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,24 +17,53 @@ def one_line(text: str) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
-def headline(alert: Alert) -> str:
-    """The alert in one line.
+def worst_of(alerts: Sequence[Alert]) -> Alert:
+    """The one to name first: the first of those that fire, as severe as there are."""
+    return max(alerts, key=_weight)
+
+
+def _weight(alert: Alert) -> tuple[bool, int]:
+    return alert.status == "firing", SEVERITIES.index(alert.severity)
+
+
+def headline(alerts: Sequence[Alert]) -> str:
+    """Alerts of a model in one line.
 
     Examples
     --------
-    >>> headline(Alert("bank", "column.psi", "age", "critical", "firing", "PSI 0.31 over 900 rows"))
+    >>> alert = Alert("bank", "column.psi", "age", "critical", "firing", "PSI 0.31 over 900 rows")
+    >>> headline([alert])
     'CRITICAL bank: column.psi of age'
+    >>> headline([alert, alert, alert])
+    'CRITICAL bank: column.psi of age and 2 more'
     """
-    word = "RESOLVED" if alert.status == "resolved" else alert.severity.upper()
-    of = f" of {alert.column}" if alert.column else ""
-    return one_line(f"{word} {alert.model}: {alert.check}{of}")
+    worst = worst_of(alerts)
+    word = "RESOLVED" if worst.status == "resolved" else worst.severity.upper()
+    of = f" of {worst.column}" if worst.column else ""
+    more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
+    return one_line(f"{word} {worst.model}: {worst.check}{of}{more}")
 
 
-def plain_text(alert: Alert) -> str:
-    """The alert for people, in lines."""
-    lines = [headline(alert), "", one_line(alert.summary), ""]
-    lines += [f"{name}: {value}" for name, value in _shown(alert).items()]
+def plain_text(alerts: Sequence[Alert]) -> str:
+    """Alerts of a model for people, in lines: the worst first, and last what is true of all."""
+    each, common = _parted(alerts)
+    lines = [headline(alerts), ""]
+    for alert, own in each:
+        lines += [headline([alert])] * (len(each) > 1) + [one_line(alert.summary)] + _joined(own) + [""]
+    lines += [f"{name}: {value}" for name, value in common.items()]
     return "\n".join(lines) + "\n"
+
+
+def _parted(alerts: Sequence[Alert]) -> tuple[list[tuple[Alert, dict[str, str]]], dict[str, str]]:
+    """Each alert with the details that are its own, and the details of all."""
+    every = [(alert, _shown(alert)) for alert in sorted(alerts, key=_weight, reverse=True)]
+    first = every[0][1].items()
+    common = dict(item for item in first if all(item in shown.items() for _, shown in every))
+    return [(alert, {n: v for n, v in shown.items() if n not in common}) for alert, shown in every], common
+
+
+def _joined(details: Mapping[str, str]) -> list[str]:
+    return [" · ".join(f"{name} {value}" for name, value in details.items())] if details else []
 
 
 def _shown(alert: Alert) -> dict[str, str]:
@@ -67,11 +96,14 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def slack_body(alert: Alert) -> dict[str, Any]:
-    """The alert as a message of Slack; what has a meaning there is escaped."""
-    said = f"*{_escaped(headline(alert))}*\n{_escaped(one_line(alert.summary))}"
-    fields = " · ".join(f"{name} {value}" for name, value in _shown(alert).items())
-    return {"text": f"{said}\n{_escaped(fields)}"}
+def slack_body(alerts: Sequence[Alert]) -> dict[str, Any]:
+    """Alerts of a model as a message of Slack; what has a meaning there is escaped."""
+    each, common = _parted(alerts)
+    lines = [f"*{_escaped(headline(alerts))}*"]
+    for alert, own in each:
+        lines += [f"*{_escaped(headline([alert]))}*"] * (len(each) > 1)
+        lines += map(_escaped, [one_line(alert.summary), *_joined(own)])
+    return {"text": "\n".join([*lines, *map(_escaped, _joined(common))])}
 
 
 def _escaped(text: str) -> str:
@@ -106,7 +138,11 @@ def _labelled(alert: Alert, severity: str, ends: datetime) -> dict[str, Any]:
     }
     return {
         "labels": {name: value for name, value in labels.items() if value},
-        "annotations": {"summary": headline(alert), "description": one_line(alert.summary), **_shown(alert)},
+        "annotations": {
+            "summary": headline([alert]),
+            "description": one_line(alert.summary),
+            **_shown(alert),
+        },
         "startsAt": min(_since(alert), ends).isoformat(),
         "endsAt": ends.isoformat(),
     }

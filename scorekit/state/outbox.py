@@ -8,7 +8,7 @@ again, so that an alert may come twice but never not at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -150,23 +150,25 @@ class Outbox:
         sent, failures = 0, list[str]()
         for channel in self._channels:
             try:
-                for delivery in self._due(model, channel):
-                    sent += self._deliver(channel, delivery)
+                due = self._due(model, channel)
+                for start in range(0, len(due), channel.most):
+                    sent += self._deliver(channel, due[start : start + channel.most])
             except DeliveryFailed as failure:
                 failures.append(failure.message)
         return Sent(sent, tuple(failures))
 
-    def _deliver(self, channel: Channel, delivery: Delivery) -> bool:
-        """Whether it was sent, and by this process."""
-        if not self._claim(delivery):
-            return False
+    def _deliver(self, channel: Channel, due: Sequence[Delivery]) -> int:
+        """Send in one message what no other process sends; how many those were."""
+        mine = self._claim(due)
+        if not mine:
+            return 0
         try:
-            channel.send(delivery.alert)
+            channel.send(*(delivery.alert for delivery in mine))
         except DeliveryFailed as failure:
-            self._failed(delivery, failure.message)
+            self._failed(mine, failure.message)
             raise
-        self._sent(delivery)
-        return True
+        self._sent(mine)
+        return len(mine)
 
     def _due(self, model: str, channel: Channel) -> list[Delivery]:
         def work(cursor: Cursor) -> list[Delivery]:
@@ -184,29 +186,31 @@ class Outbox:
 
         return self._ledger.read(work)
 
-    def _claim(self, delivery: Delivery) -> bool:
-        """Whether no other process sends it now."""
+    def _claim(self, due: Sequence[Delivery]) -> list[Delivery]:
+        """Those that no other process sends now."""
 
-        def work(cursor: Cursor) -> bool:
-            row = {
-                "delivery_key": delivery.key,
-                "attempts": delivery.attempts,
-                "later": now() + _wait(delivery.attempts),
-            }
+        def claimed(cursor: Cursor, delivery: Delivery) -> bool:
+            later = now() + _wait(delivery.attempts)
+            row = {"delivery_key": delivery.key, "attempts": delivery.attempts, "later": later}
             self._ledger.database.execute(cursor, statements.CLAIM_DELIVERY, row)
             return bool(cursor.rowcount)
 
-        return self._ledger.write(work)
+        return self._ledger.write(lambda cursor: [one for one in due if claimed(cursor, one)])
 
-    def _sent(self, delivery: Delivery) -> None:
-        row = {"delivery_key": delivery.key, "now": now()}
-        say = self._ledger.database.execute
-        self._ledger.write(lambda cursor: say(cursor, statements.SENT_DELIVERY, row))
+    def _sent(self, mine: Sequence[Delivery]) -> None:
+        self._say(statements.SENT_DELIVERY, [{"delivery_key": one.key, "now": now()} for one in mine])
 
-    def _failed(self, delivery: Delivery, error: str) -> None:
-        row = {"delivery_key": delivery.key, "error": error, "later": now() + _wait(delivery.attempts)}
-        say = self._ledger.database.execute
-        self._ledger.write(lambda cursor: say(cursor, statements.FAILED_DELIVERY, row))
+    def _failed(self, mine: Sequence[Delivery], error: str) -> None:
+        at = now()
+        rows = [{"delivery_key": one.key, "error": error, "later": at + _wait(one.attempts)} for one in mine]
+        self._say(statements.FAILED_DELIVERY, rows)
+
+    def _say(self, statement: str, rows: Sequence[Mapping[str, object]]) -> None:
+        def work(cursor: Cursor) -> None:
+            for row in rows:
+                self._ledger.database.execute(cursor, statement, row)
+
+        self._ledger.write(work)
 
 
 def _wait(attempts: int) -> timedelta:

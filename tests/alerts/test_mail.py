@@ -57,6 +57,28 @@ def test_a_mail() -> None:
     ]
 
 
+def test_alerts_of_a_window_come_in_one_mail_the_worst_first() -> None:
+    run = {"version": 3, "run_id": "night"}
+    several = [
+        Alert("bank", "column.psi", "age", "warning", "firing", "PSI 0.12", {**run, "value": 0.12}, CREATED),
+        Alert("bank", "score.psi", "", "critical", "resolved", "PSI 0.01", run, CREATED),
+        Alert("bank", "column.psi", "job", "critical", "firing", "PSI 0.4", {**run, "value": 0.4}, CREATED),
+    ]
+    with mail_server(Mailbox()) as box:
+        mail(box).send(*several)
+    ((_, _, data),) = box.mails
+    message = email.message_from_bytes(data, policy=email.policy.default)
+    assert message["Subject"] == "[scorekit] CRITICAL bank: column.psi of job and 2 more"
+    assert message.get_all("X-Scorekit-Fingerprint") == [alert.fingerprint for alert in several]
+    assert message.get_content().replace("\r\n", "\n").split("\n\n") == [
+        "CRITICAL bank: column.psi of job and 2 more",
+        "CRITICAL bank: column.psi of job\nPSI 0.4\nvalue 0.4",
+        "WARNING bank: column.psi of age\nPSI 0.12\nvalue 0.12",
+        "RESOLVED bank: score.psi\nPSI 0.01",
+        "version: 3\nrun_id: night\nat: 2026-01-02T03:04:05+00:00\n",
+    ]
+
+
 @pytest.mark.parametrize(
     "named", ["Night run <scorekit@example.com>", "scorekit@example.com (the run @ night)"]
 )

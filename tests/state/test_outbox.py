@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from pydantic import TypeAdapter
 
 from scorekit.alerts import AlertSettings
+from scorekit.alerts.channels import MANY
 from scorekit.quality.verdict import Finding
 from scorekit.state import moments
 from scorekit.state import outbox as outbox_module
@@ -100,6 +101,30 @@ def test_a_channel_that_is_down_keeps_nobody_else_waiting(
         monkeypatch.setattr(outbox_module, "now", lambda: later)
         assert told.send("bank").sent == 2
         assert {body["column"] for _, _, body in broken.requests} == {"score", "age"}
+
+
+def test_people_get_what_a_window_found_in_one_message_and_programs_one_by_one(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [bad(f"x{number}") for number in range(MANY + 2)]
+    with receiver(status=500) as people, receiver() as programs:
+        channels = [{"kind": "slack", "url": people.url}, {"kind": "webhook", "url": programs.url}]
+        told = Outbox(ledger, TypeAdapter(AlertSettings).validate_python({"channels": channels}))
+        told.write("bank", found)
+        assert told.send("bank").sent == len(found)
+        assert [body["column"] for _, _, body in programs.requests] == [each.column for each in found]
+        assert len(people.requests) == 1, "the second message was not tried yet, the first one waits"
+        people.status = 200
+        people.requests.clear()
+        later = moments.now() + FIRST_WAIT * 2
+        monkeypatch.setattr(outbox_module, "now", lambda: later)
+        assert told.send("bank").sent == len(found)
+        first, second = (body["text"] for _, _, body in people.requests)
+        assert f"x0 and {MANY - 1} more" in first
+        assert f"x{MANY} and 1 more" in second
+        assert [name for name in (each.column for each in found) if f" {name}*" in first + second] == [
+            each.column for each in found
+        ]
 
 
 def test_alerts_of_a_model_go_where_its_own_settings_say(ledger: Ledger) -> None:
@@ -198,8 +223,8 @@ def test_a_sender_that_died_on_the_way_leaves_the_alert_to_others(
         told = Outbox(ledger, settings(seen.url))
         told.write("bank", [BAD])
         (delivery,) = told._due("bank", told._channels[0])
-        assert told._claim(delivery)
-        assert not told._claim(delivery)
+        assert told._claim([delivery])
+        assert not told._claim([delivery])
         assert told.send("bank").sent == 0
         later = moments.now() + FIRST_WAIT * 2
         monkeypatch.setattr(outbox_module, "now", lambda: later)
