@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,16 @@ _LIKE: tuple[tuple[str, Callable[[str], object]], ...] = (
     ("dates", dt.datetime.fromisoformat),
 )
 """What a column of text may be but for a few values, and what reads one value."""
+
+_FOREIGN = (
+    ("dates", "2026-06-30", r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[ T]\d{1,2}:\d{2}.*)?"),
+    (
+        "numbers",
+        "1234.5",
+        r"[-+(]?[$€£¥]? ?\d{1,3}(?:[,.'\u2019 \u00a0\u202f]?\d{3})*(?:[.,]\d+)? ?[$€£¥%]?\)?",
+    ),
+)
+"""What a column of text may be in another notation, the one that is read, and the pattern of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +175,12 @@ def _why_left_out(feature: Feature, column: pa.ChunkedArray, *, keep_text: bool)
 
 
 def _almost(feature: Feature, column: pa.ChunkedArray, missing: frozenset[str]) -> str | None:
-    """What keeps a column of text from being numbers or dates, if it is only a few values."""
+    """What keeps a column of text from being numbers or dates: a few values, or how they are written."""
     if not feature.coded:
         return None
     levels = feature.levels or tuple(sorted(_levels(column) - missing))
+    some = levels[:: max(1, len(levels) // _LOOKED_AT)]
     for what, read in _LIKE:
-        some = levels[:: max(1, len(levels) // _LOOKED_AT)]
         if sum(_reads(read, text) for text in some) < len(some) / 2:
             continue
         odd = [text for text in levels if not _reads(read, text)]
@@ -178,6 +189,10 @@ def _almost(feature: Feature, column: pa.ChunkedArray, missing: frozenset[str]) 
                 f"{len(odd)} of its {len(levels)} distinct values are no {what}, first in row "
                 f"{_first_row(column, odd):,} (if they mean missing, name them by --na-values)"
             )
+    unread = [text for text in some if not any(_reads(read, text) for _, read in _LIKE)]
+    for what, as_read, pattern in _FOREIGN:
+        if unread and sum(bool(re.fullmatch(pattern, text)) for text in unread) >= _LIKE_SHARE * len(some):
+            return f"its values look like {what}, which are read only if written like {as_read}"
     return None
 
 

@@ -99,6 +99,39 @@ def test_numbers_with_a_word_among_them_are_pointed_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (
+            [f"{day:02}/06/2025" for day in range(1, 31)],
+            "dates, which are read only if written like 2026-06-30",
+        ),
+        ([f"2025.6.{day} 08:30" for day in range(1, 31)], "dates"),
+        ([f"{number},5" for number in range(30)], "numbers, which are read only if written like 1234.5"),
+        ([f"€ 1.{number:03},50" for number in range(30)], "numbers"),
+        ([f"{number} %" for number in range(30)], "numbers"),
+    ],
+)
+def test_dates_and_numbers_in_another_notation_are_told_of(texts: list[str], said: str) -> None:
+    found = inferred({"x": texts * 2})
+    (note,) = found.notes
+    assert note.startswith(f"column 'x' is read as categories: its values look like {said}")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["18-25", "26-40", "41-60"],
+        ["10.0.0.1", "10.0.0.2"],
+        ["A1", "B2", "1,5"],
+        ["01234", "56789"],
+        ["12:30", "13:45"],
+    ],
+)
+def test_what_is_neither_a_date_nor_a_number_is_not_told_of(texts: list[str]) -> None:
+    assert inferred({"x": texts * 9}).notes == ()
+
+
+@pytest.mark.parametrize(
     "array",
     [
         pa.array([b"x"]),
