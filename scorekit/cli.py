@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn, get_origin
@@ -290,10 +291,10 @@ def run(args: Sequence[str] | None = None) -> int:
     int
         The exit code; see ``errors``.
     """
+    words = list(sys.argv[1:] if args is None else args)
+    terminal.log_format = _format_asked_for(words)
     try:
-        code = typer.main.get_command(app)(
-            args=list(args) if args is not None else None, prog_name="scorekit", standalone_mode=False
-        )
+        code = typer.main.get_command(app)(args=words, prog_name="scorekit", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -312,6 +313,15 @@ def run(args: Sequence[str] | None = None) -> int:
         raise
     except Exception as error:  # noqa: BLE001 - the last place an error can be turned into an exit code
         return _unexpected(error)
+
+
+def _format_asked_for(words: Sequence[str]) -> LogFormat:
+    """How an error looks that ends a command before its options are read."""
+    option = "--log-format"
+    said = [os.environ.get(config.variable_of(option[2:]), "")]
+    said += [after for word, after in pairwise(words) if word == option]
+    said += [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
+    return "json" if said[-1] == "json" else "text"
 
 
 def _failed(error: ScorekitError) -> int:

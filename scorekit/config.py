@@ -136,7 +136,7 @@ class Settings:
         near = nearest(name, known)
         raise UsageError(
             f"{self.place(*path)}: no such setting: {path[-1]}",
-            hint=f"did you mean {near}?" if near else None,
+            hint=f"did you mean {near}?" if near else "see the options of `scorekit --help` and its commands",
         )
 
     def _check_no_table(self, tables: Collection[str], key: str) -> None:
@@ -312,9 +312,14 @@ def load(path: Path | None) -> Settings:
     try:
         return Settings(chosen, tomllib.loads(chosen.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise UsageError(f"no such settings file: {chosen}") from None
+        raise UsageError(
+            f"no such settings file: {chosen}", hint="--config and SCOREKIT_CONFIG name it"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{chosen} is not valid TOML: {error}") from None
+        raise UsageError(
+            f"{chosen} is not valid TOML: {error}",
+            hint="texts stand in quotes, names of tables in brackets on a line of their own",
+        ) from None
     except OSError as error:
         raise UsageError(f"cannot read {chosen}: {error.strerror}") from None
 

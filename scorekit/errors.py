@@ -67,6 +67,32 @@ class ScorekitError(Exception):
         if code is not None:
             self.code = code
 
+    def hide(self, folder: str, instead: str = "") -> None:
+        """Say no more where a folder is, for those whom that does not concern; files in it keep their names.
+
+        Parameters
+        ----------
+        folder : str
+            Or the URI of a store.
+        instead : str
+            What is said of the folder itself.
+
+        Examples
+        --------
+        >>> error = DataError("/srv/in/rows.csv: no rows", hint="look into /srv/in")
+        >>> error.hide("/srv/in", "the folder")
+        >>> error.message, error.hint
+        ('rows.csv: no rows', 'look into the folder')
+        """
+
+        def hidden(text: str) -> str:
+            return text.replace(f"{folder}/", "").replace(folder, instead)
+
+        if not folder.strip("/"):  # it stands in every path, and says nothing
+            return
+        self.message = hidden(self.message)
+        self.hint = hidden(self.hint) if self.hint else self.hint
+
 
 class UsageError(ScorekitError):
     """The command cannot be carried out as given."""
@@ -156,6 +182,7 @@ REFUSALS: Mapping[str, int] = {
     "bad_host": 421,
     "invalid_parameter": 422,
     "one_record": 422,
+    "too_many_jobs": 429,
     "too_many_requests": 429,
     "busy": 503,
     "interrupted": 503,
@@ -350,6 +377,7 @@ CODES: Mapping[str, Code] = {
     "unknown_media_type": Code(Refused, "a body of a content type that is not taken"),
     "invalid_parameter": Code(Refused, "a parameter that is not as it should be"),
     "one_record": Code(Refused, "another number of records than one, where one is scored"),
+    "too_many_jobs": Code(Refused, "as many jobs wait as may"),
     "too_many_requests": Code(Refused, "more requests than the caller may send in this time"),
     "busy": Code(Refused, "more requests at a time than are taken"),
     "interrupted": Code(Refused, "what answered the request was stopped; it may be sent again"),

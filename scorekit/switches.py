@@ -62,7 +62,7 @@ def status(model: str | None, store: str | None = None) -> SwitchStatus:
     Unreachable
         If the state cannot be used.
     """
-    with Ledger.open(store) as ledger:
+    with _opened(model, store) as ledger:
         return _status(ledger, _known(ledger, model, store))
 
 
@@ -76,7 +76,7 @@ def history(model: str | None, *, last: int, store: str | None = None) -> Histor
     """
     from scorekit.state.history import read
 
-    with Ledger.open(store) as ledger:
+    with _opened(model, store) as ledger:
         name = _known(ledger, model, store)
     return read(name, last=last, store_uri=store)
 
@@ -145,7 +145,7 @@ def _move(
 ) -> SwitchStatus:
     """Move a switch; that somebody cannot be told is no reason not to."""
     _require(who, reason)
-    with Ledger.open(store) as ledger:
+    with _opened(model, store) as ledger:
         name = _known(ledger, model, store)
         telling = SwitchAlerts(ledger, name, f"{reason} ({who})", alerts)
         if position == "open":
@@ -224,6 +224,15 @@ def _require(who: str, reason: str) -> None:
                 f"a switch is not moved without {option}",
                 hint="say who does it and why: --by NAME --reason TEXT",
             )
+
+
+def _opened(model: str | None, store: str | None) -> Ledger:
+    """The state of a store; that there is no such model says more than that no state can be made for it."""
+    try:
+        return Ledger.open(store)
+    except Unreachable:
+        Store.open(store).resolve(model and parse(model)[0])
+        raise
 
 
 def _known(ledger: Ledger, model: str | None, store: str | None) -> str:

@@ -125,8 +125,8 @@ def _train(assignment: Assignment, say: Say) -> dict[str, Any]:
         inputs = [uploads.file(job.id, upload)]
     else:
         inputs = assignment.allowed.inputs(request.data, request.format)
-    folders = {f"{path.parent}/" for path in map(Path, inputs) if path.is_absolute()}
-    with _without(folders | {f"{assignment.store}/"}), Session(place.find(assignment.store)) as session:
+    folders = {str(path.parent) for path in map(Path, inputs) if path.is_absolute()}
+    with _without(folders | {assignment.store}), Session(place.find(assignment.store)) as session:
         jobs = Jobs(session, Store.open(assignment.store), uploads)
         done = train(
             inputs,
@@ -147,8 +147,8 @@ def _without(folders: Collection[str]) -> Iterator[None]:
     try:
         yield
     except ScorekitError as error:
-        for folder in folders:
-            error.message = error.message.replace(folder, "")
+        for folder in sorted(folders, key=len, reverse=True):  # one may be in another
+            error.hide(folder, "its folder")
         raise
 
 

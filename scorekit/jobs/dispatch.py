@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=30)
 GRACE = 20.0
 """Seconds that an attempt may go on once the worker has to stop."""
+_BETWEEN_SWEEPS = 3600.0
+"""Seconds after which what the dead have left of uploads is removed again."""
 _BETWEEN_LOOKS = 0.1
 """Seconds after which a thread sees that it has a turn."""
 
@@ -114,11 +116,12 @@ class Dispatcher:
         self._worker = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._at_work = _Count()
         self._stop_at = float("inf")
+        self._sweep_at = 0.0
         self._take_turn, self._consumer = _consumer(self._work, settings.concurrency)
 
     def start(self) -> None:
         """Begin."""
-        self._jobs.uploads.sweep(self._jobs.over)
+        self._sweep()
         self._consumer.start()
         self.notice()
 
@@ -149,12 +152,18 @@ class Dispatcher:
     def _work(self) -> None:
         """Carry out jobs until there is none to be had."""
         try:
+            if time.monotonic() >= self._sweep_at:
+                self._sweep()
             while not self._stopping() and self._one():
                 pass
         except ScorekitError as error:
             self._listener.failed(error)
         except Exception as error:  # noqa: BLE001 - the thread has to go on; what it was is told by its kind
             self._listener.failed(ScorekitError(f"a job could not be seen to: {type(error).__name__}"))
+
+    def _sweep(self) -> None:
+        self._sweep_at = time.monotonic() + _BETWEEN_SWEEPS
+        self._jobs.uploads.sweep(self._jobs.over)
 
     def _one(self) -> bool:
         """Carry out a job, if there is one."""

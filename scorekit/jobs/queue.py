@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Self
 
-from scorekit.errors import JobConflict, JobFailed, JobNotFound, ScorekitError, Unreachable
+from scorekit.errors import JobConflict, JobFailed, JobNotFound, Refused, ScorekitError, Unreachable
 from scorekit.jobs.request import TrainRequest
 from scorekit.jobs.results import result_of
 from scorekit.jobs.uploads import Upload, Uploads
@@ -16,9 +16,13 @@ from scorekit.state.session import Session
 from scorekit.store.references import Ref
 from scorekit.store.versions import Store
 
+MOST_QUEUED = 1000
+"""Jobs that wait at a time."""
 MOST_ATTEMPTS = 5
 RETRY_WAIT = timedelta(seconds=5)
 """Before a job is tried again whose store, data or database was not reached; four times as long each time."""
+RETRY_AFTER = 60
+"""Seconds after which who comes while too many wait may ask again."""
 TRAIN = "train"
 
 
@@ -91,6 +95,8 @@ class Jobs:
         ------
         JobConflict
             If another request was submitted under the key.
+        Refused
+            If too many jobs wait.
         """
         asked: dict[str, Any] = request.model_dump(mode="json")
         if upload is not None:
@@ -98,10 +104,14 @@ class Jobs:
         new = NewJob(uuid.uuid4().hex, TRAIN, request.model, asked, owner, idempotency_key)
         if upload is not None:
             upload.become(self.uploads.of(new.id))
-        written = self._table.write(new)
-        created = written.id == new.id
+        written = self._table.write(new, MOST_QUEUED)
+        created = written is not None and written.id == new.id
         if not created:
             self.uploads.remove(new.id)
+        if written is None:
+            raise Refused(
+                f"{MOST_QUEUED:,} jobs wait already", retry_after=RETRY_AFTER, code="too_many_jobs"
+            )
         if written.request != asked:
             raise JobConflict(
                 "another request was made under this idempotency key",
@@ -300,7 +310,8 @@ class Jobs:
         except Unreachable:
             raise
         except ScorekitError as refusal:
-            result["not_promoted"] = refusal.message.replace(f"{self.store.uri}/", "")
+            refusal.hide(self.store.uri, "the store")
+            result["not_promoted"] = refusal.message
         self.finish(job, version, result)
 
 

@@ -134,7 +134,7 @@ async def _refused(request: Request, error: Any) -> Response:
     under_way = passing(request)
     service: Service = request.app.state.service
     problems.tell(service.log, error, under_way.id)
-    problems.hide(error, service.store.uri)
+    error.hide(service.store.uri, "the store")
     shown = isinstance(error, NotAuthenticated) or (isinstance(error, NotAllowed) and error.scope)
     headers = {"WWW-Authenticate": challenge(error)} if shown else {}
     return problems.answer(error, under_way.id, request.url.path, headers)

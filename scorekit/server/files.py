@@ -122,8 +122,7 @@ async def _made(
     except TimeoutError:
         raise Refused("the file could not be scored in time", code="timeout") from None
     except ScorekitError as error:
-        # where the file was kept is nobody's business
-        error.message = error.message.replace(f"{given.parent}/", "")
+        error.hide(str(given.parent), "the service")
         raise
 
 

@@ -92,11 +92,6 @@ def answer(
     return Response(msgspec.json.encode(content), status, sent, media_type)
 
 
-def hide(error: ScorekitError, place: str) -> None:
-    """Have an error not say where the store is: that is no business of who calls."""
-    error.message = error.message.replace(f"{place}/", "").replace(place, "the store")
-
-
 def headers_of(error: ScorekitError) -> dict[str, str]:
     """When it may be asked again, where that makes sense."""
     if isinstance(error, Refused) and error.retry_after is not None:

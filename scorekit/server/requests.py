@@ -43,6 +43,7 @@ class Passing:
     Attributes
     ----------
     id : str
+    method : str
     began : float
         By the monotonic clock.
     traceparent : str
@@ -52,6 +53,7 @@ class Passing:
     """
 
     id: str
+    method: str
     began: float
     traceparent: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
@@ -97,6 +99,8 @@ class Requests:
             await self._app(scope, receive, send)
             return
         under_way = _begun(scope, self._traces.traceparent())
+        if scope["method"] == "HEAD":  # what GET would answer; the server leaves the content out
+            scope = {**scope, "method": "GET"}
         scope["scorekit"] = under_way
         answering = _Answering(send, under_way.id)
         kind = _kind(scope["path"])
@@ -146,7 +150,7 @@ class Requests:
     def _tell(self, scope: Scope, under_way: Passing, status: int) -> None:
         seconds = time.monotonic() - under_way.began
         route = getattr(scope.get("route"), "path", "")
-        self._metrics.saw_request(route, scope["method"], status, seconds)
+        self._metrics.saw_request(route, under_way.method, status, seconds)
         if scope["path"] in QUIET:
             return
         trace: dict[str, Any] = {"traceparent": under_way.traceparent} if under_way.traceparent else {}
@@ -154,7 +158,7 @@ class Requests:
             "request",
             request_id=under_way.id,
             **trace,
-            method=scope["method"],
+            method=under_way.method,
             path=route or "unknown",
             status=status,
             seconds=round(seconds, 6),
@@ -198,6 +202,7 @@ def _begun(scope: Scope, traceparent: str) -> Passing:
     trace = headers.get(b"traceparent", b"").decode("latin-1")
     return Passing(
         given if _ID.fullmatch(given) else token_hex(16),
+        scope["method"],
         time.monotonic(),
         traceparent or (trace if _TRACEPARENT.fullmatch(trace) else ""),
     )

@@ -103,7 +103,7 @@ class Meter:
 
     async def _watch(self) -> None:
         while True:
-            with suppress(OSError):  # the next reading may find what this one has not
+            with suppress(Exception):  # the next reading may find what this one has not
                 self.keep(await asyncio.to_thread(self.read))
             await asyncio.sleep(EVERY)
 

@@ -51,6 +51,8 @@ class Waits:
         with self._waiting(job.id):
             while not job.over and not self._ended and loop.time() < end and not await gone():
                 await asyncio.sleep(min(EVERY, max(0.0, end - loop.time())))
+                if self._looking is not None and self._looking.done():
+                    self._looking.result()  # what has ended it fails all that wait
                 job = self._seen.get(job.id, job)
         return job
 

@@ -31,9 +31,11 @@ lease_until, heartbeat, version, progress, result, error, created, started, fini
 WRITE_JOB = """
 INSERT INTO scorekit_jobs
 (id, turn, kind, model, status, request, owner, idempotency_key, attempts, token, progress, created)
-VALUES (:id, (SELECT COALESCE(MAX(turn), 0) + 1 FROM scorekit_jobs), :kind, :model, 'queued', :request,
-:owner, :idempotency_key, 0, 0, '{}', :now)
+SELECT :id, (SELECT COALESCE(MAX(turn), 0) + 1 FROM scorekit_jobs), :kind, :model, 'queued', :request,
+:owner, :idempotency_key, 0, 0, '{}', :now
+WHERE (SELECT COUNT(*) FROM scorekit_jobs WHERE status = 'queued') < :most
 ON CONFLICT DO NOTHING"""
+"""Unless as many wait as may; SQLite takes the conflict of a query only after its condition."""
 
 READ_JOB = f"SELECT {_COLUMNS} FROM scorekit_jobs WHERE id = :id"  # noqa: S608 - constants
 
@@ -167,8 +169,15 @@ class JobTable:
         self._session = session
         self._database = session.database
 
-    def write(self, new: NewJob) -> Job:
-        """Write a job down; gives the one that the same owner wrote under the same key before."""
+    def write(self, new: NewJob, most: int) -> Job | None:
+        """Write a job down, unless so many wait.
+
+        Returns
+        -------
+        Job or None
+            The one that the same owner wrote under the same key before, where there is one, however
+            many wait; None where it was not written.
+        """
         values = {
             "id": new.id,
             "kind": new.kind,
@@ -176,15 +185,16 @@ class JobTable:
             "request": _json(new.request),
             "owner": new.owner,
             "idempotency_key": new.idempotency_key,
+            "most": most,
         }
 
-        def write(cursor: Cursor) -> Job:
+        def write(cursor: Cursor) -> Job | None:
             self._database.execute(cursor, WRITE_JOB, {**values, "now": self._clock(cursor)})
             found = self._one(cursor, READ_JOB, {"id": new.id})
             if found is None:
                 key = {"owner": new.owner, "idempotency_key": new.idempotency_key}
                 found = self._one(cursor, READ_JOB_OF_KEY, key)
-            return cast("Job", found)
+            return found
 
         written = self._session.write(write)
         self._session.settle()

@@ -56,6 +56,27 @@ def test_the_last_line_says_what_came_of_it(
     assert len(last) > 3, "figures"
 
 
+@pytest.mark.parametrize(
+    ("words", "variable"),
+    [
+        ("score --no-such-option --log-format json", None),
+        ("score rows.parquet --config none.toml --log-format=json", None),
+        ("scor --log-format json", None),
+        ("score --no-such-option", "json"),
+    ],
+)
+def test_so_does_an_error_before_a_command_begins(
+    words: str, variable: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("SCOREKIT_LOG_FORMAT", variable)
+    assert run(words.split()) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "error"
+    assert run([*words.split(), "--log-format", "text"]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
 def test_no_summary_is_for_people_only() -> None:
     for path in ROOT.rglob("*.py"):
         if path.name == "terminal.py":

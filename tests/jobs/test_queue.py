@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scorekit.errors import DataError, JobConflict, JobNotFound, Unreachable
+from scorekit.errors import DataError, JobConflict, JobNotFound, Refused, Unreachable
 from scorekit.jobs import Job, Jobs, Uploads, queue
 from scorekit.jobs.queue import LeaseLost
 from scorekit.state import history, place
@@ -108,6 +108,25 @@ def test_a_key_is_good_for_the_same_upload(jobs: Jobs) -> None:
     assert [folder.name for folder in jobs.uploads.folder.iterdir()] == [first.id]
     jobs.cancel(first.id)
     assert list(jobs.uploads.folder.iterdir()) == []
+
+
+def test_when_many_wait_no_more_are_taken_but_a_key_still_finds_its_job(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "MOST_QUEUED", 3)
+    first = submit(jobs, key="k")
+    submit(jobs)
+    submit(jobs)
+    sent = jobs.uploads.begin("csv")
+    sent.write(b"a\n1\n")
+    with pytest.raises(Refused) as refused:
+        jobs.submit(request(data=[]), "ada", None, sent)
+    assert (refused.value.code, refused.value.status) == ("too_many_jobs", 429)
+    assert list(jobs.uploads.folder.iterdir()) == []
+    assert submit(jobs, key="k").id == first.id
+    claimed(jobs)
+    submit(jobs)
+    assert len(jobs.list()) == 4
 
 
 def test_submitted_at_once_under_one_key_there_is_one_job(jobs: Jobs, url: str, store: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from pathlib import Path
 
 import pytest
 
 from scorekit.errors import UsageError
-from scorekit.jobs import Uploads
+from scorekit.jobs import Jobs, Uploads, dispatch, start_dispatcher
 from scorekit.jobs import uploads as module
+from tests.jobs.samples import request
 
 
 @pytest.fixture
@@ -70,3 +72,17 @@ def test_what_the_dead_left_is_swept_up(uploads: Uploads, monkeypatch: pytest.Mo
     uploads.sweep(known.get)
     assert {path.name for path in uploads.folder.iterdir()} == {running, "of somebody else"}
     coming.drop()
+
+
+def test_a_dispatcher_sweeps_again_and_again(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "_BETWEEN_SWEEPS", 0.0)
+    over = jobs.cancel(jobs.submit(request(), "ada")[0].id)
+    dispatcher = start_dispatcher(jobs)
+    try:
+        jobs.uploads.begin("csv").become(jobs.uploads.of(over.id))
+        until = time.monotonic() + 60
+        while jobs.uploads.of(over.id).exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not jobs.uploads.of(over.id).exists()
+    finally:
+        dispatcher.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,23 @@ def test_workers_end_with_the_process_that_has_begun_them(serve: Callable[..., R
     service.process.kill()
     eventually(lambda: not any(map(alive, begun)), lambda: "they live on, and keep the port")
     assert len(service.events("stopped")) == 2
+
+
+def test_head_is_answered_as_get_is_but_for_the_content(serve: Callable[..., Running]) -> None:
+    service = serve()
+    talk = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
+
+    def ask(method: str, path: str) -> tuple[int, str | None, bytes]:
+        talk.request(method, path)
+        answer = talk.getresponse()
+        return answer.status, answer.headers["Content-Type"], answer.read()
+
+    for path in ("/livez", "/readyz", "/ping", "/health", "/v2/health/ready", "/v1/models", "/", "/nothing"):
+        status, kind, content = ask("GET", path)
+        assert ask("HEAD", path) == (status, kind, b"")
+        assert content or path.startswith("/v2/")
+    assert ask("HEAD", "/v1/score/stream")[0] == 405
+    service.wait_for("request", method="HEAD", path="/v1/models", status=200)
 
 
 def alive(pid: int) -> bool:

@@ -186,7 +186,7 @@ async def _failed(request: Request, error: ScorekitError) -> Response:
     service: Service = request.app.state.service
     under_way = passing(request)
     problems.tell(service.log, error, under_way.id)
-    problems.hide(error, service.store.uri)
+    error.hide(service.store.uri, "the store")
     if isinstance(error, NotAuthenticated):
         return _to_sign_in(request)
     told = problems.problem(error, under_way.id)
