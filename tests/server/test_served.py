@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from scorekit.errors import ModelError, ModelNotFound, Unreachable
+from scorekit.gate import Decision, Gate
 from scorekit.server.fleet import Fleet
 from scorekit.server.logs import Log
 from scorekit.server.served import TICK
 from scorekit.server.service import Service
 from scorekit.server.settings import ServeSettings, Tls
 from scorekit.server.switches import BELIEVED
+from scorekit.stream.windows import Cut, Extent
 from tests.conftest import Bank
 from tests.server.conftest import PATIENCE
 
@@ -122,6 +124,45 @@ def test_a_model_that_makes_way_answers_what_it_has_and_holds_up_no_other(
         await service.stop()
 
     asyncio.run(run())
+
+
+def test_of_windows_that_fill_up_while_one_is_judged_the_oldest_make_room_and_none_is_judged_twice(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "models"
+    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
+    monkeypatch.setattr("scorekit.server.lane._WAITING", 2)
+    began, free, judged = threading.Event(), threading.Event(), list[int]()
+    decide = Cut.decide
+
+    def slowly(cut: Cut, gate: Gate) -> Decision:
+        began.set()
+        assert free.wait(PATIENCE)
+        judged.append(cut.number)
+        return decide(cut, gate)
+
+    monkeypatch.setattr(Cut, "decide", slowly)
+    rows = bank.new.slice(0, 10).to_pylist()
+
+    async def run() -> None:
+        service = Service(ServeSettings(store=str(store), extent=Extent(rows=10)), Log(quiet=True))
+        await service.start()
+        lane = (await service.fleet.of("bank")).lane
+        await lane.score(rows, ())
+        first = asyncio.create_task(lane.judge())
+        assert await asyncio.to_thread(began.wait, PATIENCE)
+        others = []
+        for _ in range(3):
+            await lane.score(rows, ())
+            others.append(asyncio.create_task(lane.judge()))
+            await asyncio.sleep(0)
+        free.set()
+        await asyncio.gather(first, *others)
+        assert not lane.finished
+        await service.stop()
+
+    asyncio.run(run())
+    assert judged == [0, 2, 3]
 
 
 def test_where_it_answers() -> None:
