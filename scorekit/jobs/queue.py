@@ -109,9 +109,7 @@ class Jobs:
         if not created:
             self.uploads.remove(new.id)
         if written is None:
-            raise Refused(
-                f"{MOST_QUEUED:,} jobs wait already", retry_after=RETRY_AFTER, code="too_many_jobs"
-            )
+            raise Refused(f"{MOST_QUEUED:,} jobs wait already", retry_after=RETRY_AFTER, code="too_many_jobs")
         if written.request != asked:
             raise JobConflict(
                 "another request was made under this idempotency key",
