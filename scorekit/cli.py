@@ -319,8 +319,9 @@ def _format_asked_for(words: Sequence[str]) -> LogFormat:
     """How an error looks that ends a command before its options are read."""
     option = "--log-format"
     said = [os.environ.get(config.variable_of(option[2:]), "")]
-    said += [after for word, after in pairwise(words) if word == option]
-    said += [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
+    for word, after in pairwise([*words, ""]):
+        if word.partition("=")[0] == option:
+            said.append(word.partition("=")[2] or after)
     return "json" if said[-1] == "json" else "text"
 
 

@@ -290,9 +290,11 @@ def _explanation(target: str, error: OSError) -> ScorekitError:
     if error.errno == errno.ENAMETOOLONG:
         return UsageError(f"{name}: the name is too long", hint="choose a shorter one", code="bad_output")
     if error.errno == errno.ENOENT:
-        if Path(name).absolute().parent.is_dir():  # a system's own folder, in which nothing can be made
+        if Path(name).absolute().parent.is_dir():  # a folder of the system's own, or tidied up by somebody
             return UsageError(
-                f"{name}: no file can be made in this folder", hint="write elsewhere", code="bad_output"
+                f"{name}: cannot be made in this folder, or what was written of it has gone",
+                hint="write elsewhere",
+                code="bad_output",
             )
         return UsageError(
             f"{name}: its folder is missing", hint="make the folder, or write elsewhere", code="bad_output"
