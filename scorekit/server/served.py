@@ -39,6 +39,8 @@ class Means:
     ledger : Ledger
     aside : Executor
         A single thread, for what would hold up others.
+    looking : Executor
+        A single thread, for looks at switches.
     log : Log
     judged : callable
         Told of every window that was judged: the lane and the decision.
@@ -50,6 +52,7 @@ class Means:
     store: Store
     ledger: Ledger
     aside: Executor
+    looking: Executor
     log: Log
     judged: Callable[[Lane, Decision], None]
     switched: Callable[[str, bool], None]
@@ -88,7 +91,7 @@ class Served:
         self._failures: set[str] = set()
         self.used = time.monotonic()
         self.lane = self._prepare(ref)
-        self.watch = SwitchWatch(self.lane.gate)
+        self.watch = SwitchWatch(self.lane.gate, means.looking)
 
     def _prepare(self, ref: Ref) -> Lane:
         """A version, loaded, verified and warmed."""

@@ -93,6 +93,7 @@ class Service:
         self._held = ExitStack()
         self._beginning: asyncio.Task[None] | None = None
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="score")
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="switch")
 
     async def start(self) -> None:
         """Load, verify and warm what is served; where that cannot be reached for now, in a while.
@@ -147,7 +148,14 @@ class Service:
         self.waits = Waits(self.jobs, max(1, settings.limits.concurrency // 4))
         self.sessions = open_sessions(settings)
         means = Means(
-            settings, self.store, self.ledger, self._aside, self.log, self._judged, self.metrics.switched
+            settings,
+            self.store,
+            self.ledger,
+            self._aside,
+            self._looking,
+            self.log,
+            self._judged,
+            self.metrics.switched,
         )
         self.fleet = Fleet(means)
 
@@ -176,7 +184,8 @@ class Service:
             self.meter.stop()
             await self.fleet.close()
         self.heavy.close()
-        self._aside.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._aside, self._looking):
+            threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._held.close)
         await asyncio.to_thread(self.traces.close)
         self.log.event("stopped")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import Executor
 from contextlib import suppress
 
 from scorekit.errors import ScorekitError, Unreachable
@@ -24,10 +25,13 @@ class SwitchWatch:
     Parameters
     ----------
     gate : Gate
+    thread : Executor
+        Reads the switches and nothing else: what is slow beside them would make them unknown.
     """
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, thread: Executor) -> None:
         self._gate = gate
+        self._thread = thread
         self._state: SwitchState | None = None
         self._seen = -BELIEVED
         self._looked = asyncio.Condition()
@@ -44,8 +48,9 @@ class SwitchWatch:
     async def look(self) -> None:
         """Read it; where that fails, what was read before grows old."""
         asked = time.monotonic()
+        loop = asyncio.get_running_loop()
         with suppress(ScorekitError):
-            self.saw(await asyncio.to_thread(self._gate.read_switch), asked)
+            self.saw(await loop.run_in_executor(self._thread, self._gate.read_switch), asked)
         async with self._looked:
             self._looked.notify_all()
 

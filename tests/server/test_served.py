@@ -83,6 +83,27 @@ def test_what_cannot_begin_leaves_nothing_at_work(
     assert said == ["the store is away", "another broke it"]
 
 
+def test_the_switch_is_known_while_all_that_is_slow_waits_for_threads(bank: Bank, tmp_path: Path) -> None:
+    store = tmp_path / "models"
+    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
+
+    async def run() -> None:
+        service = Service(ServeSettings(store=str(store)), Log(quiet=True))
+        await service.start()
+        served = await service.fleet.of("bank")
+        let_go = threading.Event()
+        slow = [asyncio.ensure_future(asyncio.to_thread(let_go.wait, PATIENCE)) for _ in range(100)]
+        try:
+            await asyncio.sleep(2 * BELIEVED)
+            await served.check()
+        finally:
+            let_go.set()
+            await asyncio.gather(*slow)
+            await service.stop()
+
+    asyncio.run(run())
+
+
 def test_where_an_alias_is_served_the_version_it_stands_at_is_served_by_its_number(
     bank: Bank, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
