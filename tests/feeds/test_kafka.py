@@ -23,7 +23,7 @@ from tests.feeds.acting import answer
 from tests.feeds.kafka_cluster import PRODUCE, KafkaCluster
 
 READER = Path(__file__).parent / "reader.py"
-MESSAGE_TOO_LARGE = 10
+MESSAGE_TOO_LARGE, OFFSET_FETCH, TOPIC_AUTHORIZATION_FAILED = 10, 9, 29
 BATCH = 5
 Got = tuple[bytes | None, bytes, dict[str, bytes], int]
 
@@ -349,3 +349,16 @@ def test_nothing_is_written_to_standard_error(kafka: KafkaCluster) -> None:
     assert done.stderr == ""
     assert "cannot be reached" in done.stdout
     assert "sesame" not in done.stdout
+
+
+def test_what_was_handed_out_before_is_not_taken_for_nothing_because_nobody_says(
+    kafka: KafkaCluster,
+) -> None:
+    publish(kafka, [b"a"])
+    # the client asks where to begin, and we ask how often it was handed out
+    kafka.refuse(OFFSET_FETCH, 0, TOPIC_AUTHORIZATION_FAILED)
+    source = source_of(kafka)
+    with pytest.raises(Unreachable, match="Topic authorization failed"):
+        take(source, 1)
+    assert [message.value for message in take(source, 1)] == [b"a"]
+    source.close()
