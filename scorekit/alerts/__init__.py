@@ -5,7 +5,8 @@ the outbox of the state database, so that nothing is lost while a channel is dow
 nothing that a channel does ever changes a verdict.
 """
 
-from scorekit.alerts.channels import Channel, open_channels
+from scorekit.alerts.channel import Channel
+from scorekit.alerts.channels import open_channels
 from scorekit.alerts.decision import Alert, AlertState, Decided, Severity, decide
 from scorekit.alerts.settings import AlertSettings
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid, parseaddr
 
-from scorekit.alerts.channels import MANY, Channel
+from scorekit.alerts.channel import MANY, Channel
 from scorekit.alerts.decision import Alert
 from scorekit.alerts.secrets import read_secret
 from scorekit.alerts.settings import MailSettings

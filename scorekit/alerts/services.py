@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from scorekit.alerts.channels import MANY, Channel
+from scorekit.alerts.channel import MANY, Channel
 from scorekit.alerts.decision import Alert
 from scorekit.alerts.secrets import read_secret, redacted
 from scorekit.alerts.settings import AppriseSettings

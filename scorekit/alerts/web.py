@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from scorekit import __version__
-from scorekit.alerts.channels import MANY, Channel
+from scorekit.alerts.channel import MANY, Channel
 from scorekit.alerts.decision import Alert
 from scorekit.alerts.secrets import Secret, read_secret, redacted, web_address
 from scorekit.alerts.settings import AlertmanagerSettings, SlackSettings, WebhookSettings, WebSettings

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from pydantic import TypeAdapter
 
 from scorekit.alerts import AlertSettings
-from scorekit.alerts.channels import MANY
+from scorekit.alerts.channel import MANY
 from scorekit.quality.verdict import Finding
 from scorekit.state import moments
 from scorekit.state import outbox as outbox_module
