@@ -15,6 +15,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain, islice
 from typing import Any, TypeAlias
 
 import msgspec
@@ -53,8 +54,8 @@ def invocation_form(kind: str, answer: str, model: str, manifest: Manifest, head
     return Form(partial(_read, find=partial(read, names=names, **given), model=model), WRITERS[answer])
 
 
-def _read(body: bytes, most_rows: int, *, find: Callable[[bytes], Sequence[Found]], model: str) -> Payload:
-    found = find(body)
+def _read(body: bytes, most_rows: int, *, find: Callable[[bytes], Iterable[Found]], model: str) -> Payload:
+    found = list(islice(find(body), most_rows + 1))
     if not found:
         raise FormatError("the body should hold one record or more", code="bad_payload")
     rows, wrong = read_records(found, most_rows)
@@ -139,9 +140,9 @@ _LAYOUTS: Mapping[str, Callable[[Any, Names], Sequence[Found]]] = {
 }
 
 
-def _line_rows(body: bytes, *, names: Names) -> Sequence[Found]:
-    lines = (line for line in body.split(b"\n") if line and not line.isspace())
-    return [*map(_instances_by(names), map(_line, lines))]
+def _line_rows(body: bytes, *, names: Names) -> Iterator[Found]:
+    lines = (line.removesuffix(b"\n") for line in io.BytesIO(body) if not line.isspace())
+    return map(_instances_by(names), map(_line, lines))
 
 
 def _line(data: bytes) -> Found:
@@ -158,13 +159,16 @@ _DECODER = msgspec.json.Decoder(dict[str, Any])
 # CSV ---------------------------------------------------------------------------------
 
 
-def _csv_rows(body: bytes, *, names: Names, header: str | None) -> Sequence[Found]:
-    found = list(_fields(body.removeprefix(b"\xef\xbb\xbf")))
+def _csv_rows(body: bytes, *, names: Names, header: str | None) -> Iterator[Found]:
+    found = _fields(body.removeprefix(b"\xef\xbb\xbf"))
     columns: Sequence[str] = names
-    if found and _has_header(found[0], names, header):
-        columns = _columns(found.pop(0))
+    first = next(found, None)
+    if first is not None and _has_header(first, names, header):
+        columns = _columns(first)
+    elif first is not None:
+        found = chain([first], found)
     record = _reader(columns, names)
-    return [one if isinstance(one, Wrong) else record(one) for one in found]
+    return (one if isinstance(one, Wrong) else record(one) for one in found)
 
 
 def _columns(first: list[str] | Wrong) -> list[str]:
@@ -211,7 +215,7 @@ def _has_header(first: list[str] | Wrong, names: Names, header: str | None) -> b
     return bool(known)
 
 
-READERS: Mapping[str, Callable[..., Sequence[Found]]] = {
+READERS: Mapping[str, Callable[..., Iterable[Found]]] = {
     "application/json": _json_rows,
     "text/csv": _csv_rows,
     "application/jsonlines": _line_rows,

@@ -92,7 +92,7 @@ def read_records(records: Sequence[Any], most_rows: int) -> tuple[list[Mapping[s
         If there are more than there may be.
     """
     if len(records) > most_rows:
-        raise Refused(f"{len(records):,} records, and at most {most_rows:,} are taken", code="too_many_rows")
+        raise Refused(f"more records than the {most_rows:,} that are taken", code="too_many_rows")
     wrong = {
         index: record if isinstance(record, Wrong) else _NO_RECORD
         for index, record in enumerate(records)

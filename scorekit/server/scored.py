@@ -29,6 +29,8 @@ from scorekit.store.manifest import Manifest
 
 LARGE = 1 << 20
 """Bytes of a body from which it is read in a process of its own."""
+MANY = 10_000
+"""Lines or records from which it is, too, however short they are."""
 
 
 class Chosen(NamedTuple):
@@ -79,13 +81,27 @@ async def answer_records(
     chosen = await choose(service, reference)
     with chosen.lane.at_work():
         form = form_of(chosen.served.reference, chosen.lane.manifest)
-        if len(body) >= LARGE:
+        payload = read_here(form, body, service.settings.limits.rows)
+        if payload is None:
             _, _, made = await score_aside(request, service, body, form, chosen)
             return made.written
-        payload = form.read(body, service.settings.limits.rows)
         answered = await _score(request, service, chosen, payload, began)
     refuse_without(answered, payload)
     return form.write([Piece(answered, payload.wrong)], chosen.lane.manifest, payload)
+
+
+def read_here(form: Form, body: bytes, most_rows: int) -> Payload | None:
+    """A payload that is to be scored here; None of one that would hold up others.
+
+    Raises
+    ------
+    ScorekitError
+        As the form has it.
+    """
+    if len(body) >= LARGE or body.count(b"\n") + body.count(b"\r") >= MANY:
+        return None
+    payload = form.read(body, most_rows)
+    return payload if len(payload.rows) < MANY else None
 
 
 async def score_here(request: Request, service: Service, payload: Payload) -> tuple[Lane, ScoredBatch]:

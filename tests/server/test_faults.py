@@ -363,3 +363,14 @@ def test_a_large_request_holds_up_nobody_for_long(serve: Serve, bank: Bank) -> N
     assert {other.status for other in sent} == {200}
     assert max(other.seconds for other in meanwhile) < slow.seconds / 4
     assert statistics.median(o.seconds for o in meanwhile) < 10 * statistics.median(o.seconds for o in idle)
+
+
+def test_many_short_records_hold_up_nobody_for_long(serve: Serve, bank: Bank) -> None:
+    service = serve()
+    large, one = asking(service, "/invocations", b"1\n" * 500_000, "text/csv"), scoring(service, bank)
+    with under_load(one) as sent:
+        slow = large()
+    meanwhile = [other for other in sent if slow.began < other.ended and other.began < slow.ended]
+    assert (slow.status, slow.json["code"]) == (413, "too_many_rows")
+    assert {other.status for other in sent} == {200}
+    assert max(other.seconds for other in meanwhile) < slow.seconds / 2

@@ -24,7 +24,7 @@ from scorekit.server.files import MEDIA_TYPES, answer_file
 from scorekit.server.forms import OWN
 from scorekit.server.lane import Lane
 from scorekit.server.payloads import Payload, read_payload
-from scorekit.server.scored import LARGE, refuse_without, score_aside, score_here
+from scorekit.server.scored import LARGE, read_here, refuse_without, score_aside, score_here
 from scorekit.server.security import require
 from scorekit.server.service import Service, service_of
 
@@ -87,9 +87,9 @@ async def score_batch(
         raise Refused(f"rows come as application/json, {', '.join(MEDIA_TYPES)}", code="unknown_media_type")
     limits = service.settings.limits
     body = await read_body(request, limits.body, limits.seconds)
-    if len(body) >= LARGE:
+    payload = read_here(OWN, body, limits.rows)
+    if payload is None:
         return await _answer_large(request, service, body, shape)
-    payload = read_payload(body, limits.rows)
     lane, answered = await score_here(request, service, payload)
     refuse_without(answered, payload)
     return _answer(lane, payload, answered, shape)
