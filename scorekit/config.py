@@ -291,13 +291,15 @@ def _written_as(key: str, value: Any, kinds: frozenset[Kind]) -> str | None:
     return None
 
 
-def load(path: Path | None) -> Settings:
+def load(path: Path | None, option: str = "--config") -> Settings:
     """Read a settings file.
 
     Parameters
     ----------
     path : Path or None
         None means ``scorekit.toml`` in the working directory, if there is one.
+    option : str
+        The option that names it.
 
     Raises
     ------
@@ -312,8 +314,9 @@ def load(path: Path | None) -> Settings:
     try:
         return Settings(chosen, tomllib.loads(chosen.read_text(encoding="utf-8")))
     except FileNotFoundError:
+        variable = f"SCOREKIT_{option.removeprefix('--').upper()}"
         raise UsageError(
-            f"no such settings file: {chosen}", hint="--config and SCOREKIT_CONFIG name it"
+            f"no such settings file: {chosen}", hint=f"{option} and {variable} name it"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(

@@ -432,7 +432,7 @@ CODES: Mapping[str, Code] = {
     "no_previous_version": Code(ModelError, "an alias that never pointed at another version"),
     # what is withheld, and what does not answer
     "quality": Code(QualityError, "the quality gate failed and the policy is `fail`"),
-    "switch_open": Code(SwitchOpen, "the kill switch is open: nothing is published"),
+    "switch_open": Code(SwitchOpen, "the kill switch is open or half open: nothing is published"),
     "unreachable": Code(Unreachable, "a store, database or broker cannot be reached"),
     "no_space": Code(Unreachable, "the disk is full, or a quota is used up"),
     "state_unreachable": Code(Unreachable, "the state database does not answer, or cannot be opened"),

@@ -121,7 +121,7 @@ def policy_of(ctx: typer.Context, file: Path | None = None) -> Policy:
     from scorekit import config
     from scorekit.policy import read_policy
 
-    settings = ctx.meta[config.CONFIG_META] if file is None else config.load(file)
+    settings = ctx.meta[config.CONFIG_META] if file is None else config.load(file, "--policy")
     if file is not None:
         settings.check()
     return read_policy(settings)

@@ -6,7 +6,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from scorekit import __version__
 from scorekit.access import challenge
-from scorekit.errors import CODES, NotAllowed, NotAuthenticated, Refused, ScorekitError
+from scorekit.errors import CODES, FormatError, NotAllowed, NotAuthenticated, Refused, ScorekitError
 from scorekit.server import problems
 from scorekit.server.answers import installed_shaping, shaping
 from scorekit.server.hosts import Hosts
@@ -142,10 +142,19 @@ async def _refused(request: Request, error: Any) -> Response:
 
 async def _invalid(request: Request, error: Any) -> Response:
     """A parameter that is not as it should be: which one, and never its value."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"][1:]) or "the body"
-    refusal = Refused(f"{place}: {first['msg']}", code="invalid_parameter")
-    return problems.answer(refusal, passing(request).id, request.url.path)
+    under_way, refusal = passing(request), _refusal_of(error.errors()[0])
+    problems.tell(request.app.state.service.log, refusal, under_way.id)
+    return problems.answer(refusal, under_way.id, request.url.path)
+
+
+def _refusal_of(first: Mapping[str, Any]) -> ScorekitError:
+    within = first["loc"][1:]
+    if first["type"] == "json_invalid":
+        return FormatError(f"the body is not JSON at character {within[0] + 1}", code="invalid_json")
+    if not within:
+        return Refused("the body should be a JSON object, sent as application/json", code="invalid_parameter")
+    place = ".".join(str(part) for part in within)
+    return Refused(f"{place}: {first['msg']}", code="invalid_parameter")
 
 
 async def _no_route(request: Request, error: Any) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import socket
 import ssl
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -36,6 +38,7 @@ BACKLOG = 4096
 HEALTH = 60
 """Seconds for a worker to say that it lives: a new one imports first, slowly on a busy machine."""
 
+_TLS_OPTIONS = "see --ssl-certfile, --ssl-keyfile and --ssl-ca-certs"
 _CERT_REQS = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
 
@@ -144,17 +147,20 @@ def _try(settings: ServeSettings) -> None:
 
 
 def _try_certificates(tls: Tls) -> None:
+    for path in filter(None, (tls.certfile, tls.keyfile, tls.ca_certs)):
+        try:
+            Path(path).open("rb").close()
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}", hint=_TLS_OPTIONS) from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(tls.certfile, tls.keyfile)
         if tls.ca_certs is not None:
             context.load_verify_locations(tls.ca_certs)
     except OSError as error:
-        said = error.strerror or type(error).__name__
-        raise UsageError(
-            f"the certificates cannot be used: {said}",
-            hint="see --ssl-certfile, --ssl-keyfile and --ssl-ca-certs",
-        ) from None
+        unread = isinstance(error, ssl.SSLError) and error.reason is None
+        said = "one is no PEM, or holds no key" if unread else error.strerror or type(error).__name__
+        raise UsageError(f"the certificates cannot be used: {said}", hint=_TLS_OPTIONS) from None
 
 
 @contextmanager
@@ -181,7 +187,9 @@ def _bound(settings: ServeSettings) -> Iterator[socket.socket]:
         except OSError as error:
             raise UsageError(
                 f"cannot serve on {settings.host}:{settings.port}: {error.strerror}",
-                hint="name another port with --port",
+                hint="name another port with --port"
+                if error.errno in (errno.EADDRINUSE, errno.EACCES)
+                else "name an address of this machine with --host",
             ) from None
         bound.set_inheritable(True)
         yield bound

@@ -80,7 +80,7 @@ def one_line(data: bytes, number: int) -> Line:
     if data.count(b"[") + data.count(b"{") > DEPTH and _is_deep(value):
         return Line(number, None, "invalid_json", "nested too deeply")
     if b"\\u" in data and _half_pair(value):
-        return Line(number, None, "not_utf8", "half of a surrogate pair")
+        return Line(number, None, "not_utf8", "not UTF-8: half of a surrogate pair")
     return Line(number, value)
 
 

@@ -202,6 +202,7 @@ def test_other_data_is_not_looked_at(trainer: Trainer, data: str) -> None:
         ({**TINY, "name": "x", "data": "/rows"}, "data: the body is the data"),
         ({**TINY, "name": "x", "targets": 1}, "no such setting: targets"),
         ({**TINY, "name": "x", "cv": [2, 3]}, "cv: stands more than once"),
+        ({**TINY, "name": "x", "params": "C=1"}, "params: has to be a JSON object"),
         ({**TINY, "name": "x", "estimator": "os.system"}, "estimator: clients can name"),
     ],
 )

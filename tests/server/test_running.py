@@ -22,7 +22,9 @@ from tests.server.load import children
     ("options", "said"),
     [
         (("--train-jobs", 0, "--train-from", "rows"), "not a place that can be allowed: rows"),
-        (("--ssl-certfile", "none.pem"), "the certificates cannot be used: No such file"),
+        (("--ssl-certfile", "none.pem"), "cannot read none.pem: No such file"),
+        (("--ssl-certfile", __file__, "--ssl-keyfile", "none.pem"), "cannot read none.pem: No such file"),
+        (("--ssl-certfile", __file__), "the certificates cannot be used: one is no PEM, or holds no key"),
     ],
 )
 def test_what_cannot_be_used_is_told_before_anything_begins(
@@ -32,6 +34,20 @@ def test_what_cannot_be_used_is_told_before_anything_begins(
     done = scorekit("serve", *given, cwd=tmp_path, store=bank.store, timeout=PATIENCE)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        (("--host", "203.0.113.1", "--insecure"), "name an address of this machine with --host"),
+        (("--policy", "none.toml"), "--policy and SCOREKIT_POLICY name it"),
+    ],
+)
+def test_the_option_that_has_to_change_is_named(
+    tmp_path: Path, bank: Bank, options: tuple[object, ...], hint: str
+) -> None:
+    done = scorekit("serve", *options, cwd=tmp_path, store=bank.store, timeout=PATIENCE)
+    assert done.stderr.splitlines()[-1] == f"hint: {hint}"
 
 
 def test_a_package_that_is_not_installed_is_named(tmp_path: Path) -> None:

@@ -155,6 +155,31 @@ def test_what_is_no_payload_is_told(asked: Asked, body: Any, status: int, code: 
     assert str(asked.store).encode() not in answer.body
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "code", "detail"),
+    [
+        (b'{"reason": "x"', "application/json", "invalid_json", "the body is not JSON at character 15"),
+        (b"[1]", "application/json", "invalid_parameter", "the body should be a JSON object, sent as"),
+        (b'{"reason": "x"}', "text/plain", "invalid_parameter", "the body should be a JSON object, sent as"),
+        (b"{}", "application/json", "invalid_parameter", "reason: "),
+    ],
+)
+def test_what_moves_no_switch_is_told_and_logged(
+    asked: Asked, body: bytes, kind: str, code: str, detail: str
+) -> None:
+    answer = asked.ask("/v1/switch/bank/trip", body, Content_Type=kind)
+    assert (answer.status, answer.json["code"]) == (422, code)
+    assert answer.json["detail"].startswith(detail)
+    refused = asked.service.wait_for("refused", request_id=answer.json["request_id"])
+    assert refused["code"] == code
+
+
+def test_a_version_that_is_asked_for_by_its_number_too_is_told_once(asked: Asked) -> None:
+    for model in ("bank", "bank:1", "bank@champion"):
+        asked.ask(BATCH, {"features": asked.rows.slice(0, 1).to_pylist(), "model": model})
+    assert asked.ask("/readyz").json["models"] == ["bank:1"]
+
+
 def test_no_answer_leaves_a_second_after_a_trip_and_all_do_after_a_reset(asked: Asked) -> None:
     payload = {"features": asked.rows.slice(0, 2).to_pylist()}
     assert asked.ask(BATCH, payload).status == 200

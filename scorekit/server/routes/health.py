@@ -29,7 +29,8 @@ async def ready(service: Annotated[Service, Depends(service_of)]) -> dict[str, A
             await served.watch.read()
     except ScorekitError as error:
         raise Refused(f"the state database cannot be used: {error.code}", code="not_ready") from None
-    return {"status": "ok", "models": [str(served.lane.ref) for served in service.fleet]}
+    # one that was asked for by its number, too, is the same version
+    return {"status": "ok", "models": list(dict.fromkeys(str(served.lane.ref) for served in service.fleet))}
 
 
 @router.get("/version")

@@ -19,7 +19,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import JSONResponse, Response
 
 from scorekit.access import Caller
-from scorekit.errors import Refused, UsageError
+from scorekit.errors import FormatError, Refused, UsageError
 from scorekit.jobs import Job, TrainRequest
 from scorekit.server import jobs, problems
 from scorekit.server.bodies import SMALL, keep_body, media_type, read_body
@@ -126,8 +126,15 @@ def _read_query(query: QueryParams) -> dict[str, Any]:
         elif len(values) > 1:
             raise UsageError(f"{name}: stands more than once", code="bad_request")
         else:
-            content[name] = read_object(values[0].encode()) if name in _TABLES else values[0]
+            content[name] = _read_table(name, values[0]) if name in _TABLES else values[0]
     return content
+
+
+def _read_table(name: str, text: str) -> dict[str, Any]:
+    try:
+        return read_object(text.encode())
+    except FormatError:
+        raise UsageError(f"{name}: has to be a JSON object", code="bad_request") from None
 
 
 def _answer(job: Job) -> Response:
