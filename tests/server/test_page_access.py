@@ -56,6 +56,13 @@ def test_scopes_say_who_looks_and_who_moves(desk: Desk) -> None:
     assert admin.move("reset", reason="x").status == 303
 
 
+def test_every_scope_is_told_where_it_leads(desk: Desk) -> None:
+    asked = Visitor(desk.service).ask("/sign-in").text
+    assert all(f"<code>{scope}</code>" in asked for scope in ("score", "train", "admin"))
+    seen = desk.signed_in("train").ask("/models/bank")
+    assert (seen.status, 'href="/jobs"' in seen.text) == (403, True)
+
+
 def test_a_proxy_may_show_who_looks_with_each_request(desk: Desk) -> None:
     visitor, shown = Visitor(desk.service), f"Bearer {desk.keys['admin']}"
     token = visitor.ask("/models/bank", Authorization=shown).token

@@ -44,7 +44,7 @@ WORST = 5
 SAID = {
     "trip": "The switch is open: nothing that this model scores is answered.",
     "reset": "The switch is closed: scores are answered again.",
-    "half-open": "The switch is half open: scores are kept back until enough windows were clean.",
+    "half-open": "The switch is half open: nothing is answered until enough batches were clean.",
 }
 """What is said after a switch was moved."""
 UNTOLD = "Somebody who should be told could not be: the alert is sent again."
