@@ -135,9 +135,12 @@ async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
     if announced.isdecimal() and int(announced) > most:
         raise _too_large(most)
     unpack = _unpacker(request.headers.get("content-encoding", "").strip().lower())
-    seen = 0
+    arrived = seen = 0
     try:
         async for part in request.stream():
+            arrived += len(part)
+            if arrived > most:  # gzip may unpack to nothing, without end
+                raise _too_large(most)
             for piece in unpack.pieces(part) if unpack is not None else (part,):
                 seen += len(piece)
                 if seen > most:

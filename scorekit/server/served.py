@@ -189,4 +189,4 @@ class Served:
         await asyncio.gather(*self._retiring, return_exceptions=True)
         await self._retire(self.lane)
         if self._telling is not None:
-            self._telling.close()
+            await asyncio.to_thread(self._telling.close)  # which waits for what is being sent

@@ -119,13 +119,15 @@ class Service:
                 pass  # it was said
             except ScorekitError as error:
                 self.log.fail("failed", error.message, code=error.code)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next try may do better
+                self.log.fail("failed", f"{type(error).__name__} was raised before anything was served")
 
     async def _begin(self) -> None:
         with ExitStack() as held:
             await self._open(held)
             try:
                 await self.fleet.start()
-            except ScorekitError:
+            except Exception:
                 await self.fleet.close()
                 raise
             self._held = held.pop_all()

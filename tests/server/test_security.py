@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import json
@@ -13,8 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
 from scorekit.access import SCOPES, keys
+from scorekit.errors import Refused
+from scorekit.server.bodies import read_body
 from tests.access.issuer import AUDIENCE, Issuer, make_key, serving
 from tests.conftest import Bank
 from tests.server.conftest import PATIENCE, Running, eventually, running
@@ -211,6 +216,20 @@ def test_no_secret_of_a_caller_is_written_down(guarded: Guarded) -> None:
 
 
 # What somebody can do to it ----------------------------------------------------------
+
+
+def test_gzip_that_unpacks_to_nothing_is_stopped_where_it_becomes_too_large() -> None:
+    sent, most = 0, 10_000
+
+    async def receive() -> Message:
+        nonlocal sent
+        sent += 1
+        return {"type": "http.request", "body": gzip.compress(b"") * 100, "more_body": sent < most}
+
+    packed = Request({"type": "http", "headers": [(b"content-encoding", b"gzip")]}, receive)
+    with pytest.raises(Refused, match="larger than"):
+        asyncio.run(read_body(packed, most, PATIENCE))
+    assert sent < 10
 
 
 def test_a_bomb_of_gzip_is_stopped_where_it_becomes_too_large(guarded: Guarded) -> None:

@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 
+from scorekit.alerts.settings import AlertSettings, WebhookSettings
 from scorekit.errors import ModelError, ModelNotFound, Unreachable
 from scorekit.gate import Decision, Gate
+from scorekit.policy import Policy
 from scorekit.server.fleet import Fleet
 from scorekit.server.logs import Log
 from scorekit.server.served import TICK
 from scorekit.server.service import Service
 from scorekit.server.settings import ServeSettings, Tls
 from scorekit.server.switches import BELIEVED
+from scorekit.stream.telling import Telling
 from scorekit.stream.windows import Cut, Extent
 from tests.conftest import Bank
 from tests.server.conftest import PATIENCE
@@ -58,7 +61,12 @@ def test_what_cannot_begin_leaves_nothing_at_work(
     store, began = tmp_path / "models", Fleet.start
     shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
     monkeypatch.setattr("scorekit.server.service.AGAIN", 0.01)
-    faults = [Unreachable("the store is away"), Unreachable("and still"), ModelError("another broke it")]
+    faults = [
+        Unreachable("the store is away"),
+        Unreachable("and still"),
+        ModelError("another broke it"),
+        LookupError("a fault that nobody thought of"),
+    ]
     following: list[int] = []
 
     async def start(fleet: Fleet) -> None:
@@ -77,10 +85,14 @@ def test_what_cannot_begin_leaves_nothing_at_work(
 
     monkeypatch.setattr(Fleet, "start", start)
     asyncio.run(run())
-    assert following == [1, 1, 1, 1]
+    assert following == [1, 1, 1, 1, 1]
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     said = [line["message"] for line in lines if line["event"] == "failed"]
-    assert said == ["the store is away", "another broke it"]
+    assert said == [
+        "the store is away",
+        "another broke it",
+        "LookupError was raised before anything was served",
+    ]
 
 
 def test_the_switch_is_known_while_all_that_is_slow_waits_for_threads(bank: Bank, tmp_path: Path) -> None:
@@ -102,6 +114,30 @@ def test_the_switch_is_known_while_all_that_is_slow_waits_for_threads(bank: Bank
             await service.stop()
 
     asyncio.run(run())
+
+
+def test_nobody_waits_for_the_alerts_of_a_model_that_is_let_go(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, close = tmp_path / "models", Telling.close
+    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
+    nowhere = AlertSettings(channels=(WebhookSettings(kind="webhook", url="http://127.0.0.1:9"),))
+    closing: list[threading.Thread] = []
+
+    def seen(telling: Telling) -> None:
+        closing.append(threading.current_thread())
+        close(telling)
+
+    async def run() -> None:
+        service = Service(ServeSettings(store=str(store), policy=Policy(alerts=nowhere)), Log(quiet=True))
+        await service.start()
+        await service.fleet.of("bank")
+        await service.stop()
+
+    monkeypatch.setattr(Telling, "close", seen)
+    asyncio.run(run())
+    assert len(closing) == 1
+    assert closing[0] is not threading.main_thread()
 
 
 def test_where_an_alias_is_served_the_version_it_stands_at_is_served_by_its_number(
