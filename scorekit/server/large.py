@@ -23,6 +23,7 @@ from scorekit.server.answers import failures
 from scorekit.server.forms import Form, Piece
 from scorekit.server.lane import Lane, Pair, judged_by
 from scorekit.server.payloads import Payload
+from scorekit.server.problems import RecordRefused
 from scorekit.server.settings import ServeSettings
 from scorekit.store.references import Ref
 from scorekit.store.versions import Store
@@ -83,6 +84,8 @@ class Counted:
         Records that the model did not answer.
     rejected : dict of str to int
         Records without a score, by code.
+    first : RecordRefused or None
+        The first of them.
     seconds : float
         That scoring took.
     """
@@ -91,6 +94,7 @@ class Counted:
     found: Window = field(default_factory=Window)
     parts: list[NDArray[np.int64]] = field(default_factory=list)
     rejected: dict[str, int] = field(default_factory=dict)
+    first: RecordRefused | None = None
     seconds: float = 0.0
 
     @property
@@ -144,6 +148,7 @@ def _pieces(payload: Payload, pair: Pair, counted: Counted) -> Iterator[Piece]:
         counted.found.add(scored.window())
         counted.parts.append(answered.poor + start)
         for failure in failures(answered, wrong):
+            counted.first = counted.first or failure
             counted.rejected[failure.code] = counted.rejected.get(failure.code, 0) + 1
         yield Piece(answered, wrong)
 

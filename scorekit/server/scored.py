@@ -22,6 +22,7 @@ from scorekit.server.forms import Form, Piece
 from scorekit.server.lane import Lane
 from scorekit.server.large import Head, LargeAnswer, terms_of
 from scorekit.server.payloads import Payload
+from scorekit.server.problems import RecordRefused
 from scorekit.server.requests import passing
 from scorekit.server.served import Served
 from scorekit.server.service import Service
@@ -165,7 +166,8 @@ async def score_aside(
     scored = Scored(counted.rows, len(poor), counted.rejected, 0.0, counted.seconds)
     await _tell(request, service, chosen, scored)
     if sum(counted.rejected.values()) == counted.rows:
-        _refuse_all(Counter(counted.rejected))
+        assert counted.first is not None  # noqa: S101 - one of those that were rejected
+        _refuse_all(Counter(counted.rejected), counted.first)
     return lane, head, made
 
 
@@ -202,7 +204,7 @@ def refuse_without(answered: ScoredBatch, payload: Payload) -> None:
     RowsRejected
     """
     if len(answered.rejected) == len(answered):
-        _refuse_all(_codes(answered, payload))
+        _refuse_all(_codes(answered, payload), next(failures(answered, payload.wrong)))
 
 
 def _codes(answered: ScoredBatch, payload: Payload) -> Counter[str]:
@@ -212,6 +214,11 @@ def _codes(answered: ScoredBatch, payload: Payload) -> Counter[str]:
     return Counter(failure.code for failure in failures(answered, payload.wrong))
 
 
-def _refuse_all(codes: Counter[str]) -> None:
+def _refuse_all(codes: Counter[str], first: RecordRefused) -> None:
     code, count = codes.most_common(1)[0]
-    raise RowsRejected(f"no record has a score; {count:,} times: {code}", code="all_rejected")
+    where = f", column {first.column}" if first.column else ""
+    raise RowsRejected(
+        f"no record has a score; {count:,} time{'s' if count > 1 else ''}: {code}; "
+        f"the first{where}: {first.message}",
+        code="all_rejected",
+    )

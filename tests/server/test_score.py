@@ -130,7 +130,10 @@ def test_a_bad_record_fails_alone_and_without_its_values(asked: Asked) -> None:
     assert (alone.status, told["code"], told["index"], told["column"]) == (422, "not_a_number", 0, "age")
     assert told["request_id"] == alone.headers["x-request-id"]
     assert alone.headers["Content-Type"] == "application/problem+json"
-    assert asked.ask(BATCH, {"features": [bad, bad]}).json["code"] == "all_rejected"
+    for many in (2, 20_000):  # here, and in a process of its own
+        told = asked.ask(BATCH, {"features": [bad] * many}).json
+        assert told["code"] == "all_rejected"
+        assert told["detail"].endswith(f" {many:,} times: not_a_number; the first, column age: not a number")
     assert b"secret-value" not in answer.body + alone.body
     assert "secret-value" not in asked.service.log.read_text()
 
