@@ -48,10 +48,11 @@ class KafkaSink:
         except KafkaException as error:
             address.refuse(f"cannot be used as it is: {error.args[0].str()}")
         self._failures: list[tuple[KafkaError, Record]] = []
-        self._partitions = patience.keep_trying(self.name, self._probe)
+        self._partitions = 1
+        patience.make_ready(self.name, self._probe)
 
-    def _probe(self) -> int:
-        return self._link.partitions(
+    def _probe(self) -> None:
+        self._partitions = self._link.partitions(
             self._producer, self._topic, "bad_output", lambda: self._producer.poll(0)
         )
 
@@ -158,7 +159,7 @@ class KafkaSink:
 
 
 class KafkaGrave:
-    """Messages that cannot be answered, in a topic; see ``DeadLetters``. Connects with the first one.
+    """Messages that cannot be answered, in a topic; see ``DeadLetters``.
 
     Parameters
     ----------

@@ -60,7 +60,9 @@ class NatsBroker:
 
     def dead_letters(self) -> NatsGrave:
         """What cannot be answered, to a subject."""
-        return NatsGrave(self._address, self._patience, self._subject())
+        grave = NatsGrave(self._address, self._patience, self._subject())
+        grave.open()
+        return grave
 
     def _subject(self) -> str:
         subject = self._address.path

@@ -65,7 +65,7 @@ class NatsSink:
         self._answers: dict[str, Msg] = {}
         self._came = asyncio.Event()
         self._round = 0
-        connection.asking(self._check)
+        connection.patience.make_ready(self.name, lambda: connection.try_once(self._check))
 
     async def _check(self, client: Client) -> None:
         """See that a stream stores what is published."""
@@ -179,7 +179,7 @@ _UNAVAILABLE = 500
 
 
 class NatsGrave:
-    """Messages that cannot be answered, to a subject; see ``DeadLetters``. Connects with the first one.
+    """Messages that cannot be answered, to a subject; see ``DeadLetters``.
 
     Parameters
     ----------
@@ -195,12 +195,24 @@ class NatsGrave:
         self._subject = subject
         self._sink: NatsSink | None = None
 
-    def bury(self, message: Message, code: str, said: str) -> None:
-        """Publish the message as it came, with headers that say why."""
+    def open(self) -> NatsSink:
+        """Connect, where that was not done yet.
+
+        Raises
+        ------
+        UsageError
+            If no stream stores the subject.
+        Unreachable
+            If the server cannot be reached for too long, or refuses.
+        """
         if self._sink is None:
             self._sink = NatsSink(Connection(self._address, self._patience), self._subject)
+        return self._sink
+
+    def bury(self, message: Message, code: str, said: str) -> None:
+        """Publish the message as it came, with headers that say why."""
         letter = _letter(message.value, message, headers_of(message, code, said), mark="dead/")
-        self._sink.publish([letter])
+        self.open().publish([letter])
 
     def close(self) -> None:
         """Let go of it."""

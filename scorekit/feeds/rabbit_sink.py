@@ -126,6 +126,16 @@ class RabbitSink:
         self._flight: Flight | None = None
         self._run = uuid.uuid4().hex
 
+    def open(self) -> None:
+        """Connect before there is something to send.
+
+        Raises
+        ------
+        Unreachable
+            If the server cannot be reached for too long, or refuses.
+        """
+        self._patience.make_ready(self.name, self._linked)
+
     def send(self, values: Sequence[bytes], messages: Sequence[Message]) -> None:
         """Send a message for each answer, and wait for the confirmations; see ``Sink.send``.
 

@@ -54,7 +54,9 @@ class RabbitBroker:
 
     def sink(self) -> RabbitSink:
         """Answers to the queue, or to an exchange."""
-        return self._sink("", self._address.options.get("exchange", ""))
+        sink = self._sink("", self._address.options.get("exchange", ""))
+        sink.open()
+        return sink
 
     def dead_letters(self) -> RabbitGrave:
         """Dead letters to the queue, or to an exchange."""

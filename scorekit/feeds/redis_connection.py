@@ -62,6 +62,21 @@ class Stream(NamedTuple):
 
         return self.patience.keep_trying(self.shown, try_once)
 
+    def open(self) -> None:
+        """Connect, and see that it can be used, before there is something to write.
+
+        Raises
+        ------
+        Unreachable
+            If the server cannot be reached for too long, or refuses.
+        """
+
+        def look() -> None:
+            with translated(self.shown):
+                self.client.xlen(self.name)
+
+        self.patience.make_ready(self.shown, look)
+
     def add(self, entries: Sequence[Sequence[bytes]]) -> None:
         """Write entries, a transaction at a time: all of one arrive in order, or none."""
         cut = () if self.maxlen is None else (b"MAXLEN", b"~", str(self.maxlen).encode())
@@ -130,6 +145,7 @@ _HINTS = (
     ),
     (("NOPERM", "No permissions"), "give that user the stream's key and the commands of @stream"),
     (("WRONGTYPE",), "name a key that holds a stream, or none yet"),
+    (("DB index",), "the server has fewer databases than db= says"),
     (("MOVED", "CROSSSLOT"), "name the server of a cluster that holds the stream"),
 )
 

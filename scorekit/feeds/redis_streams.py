@@ -67,11 +67,16 @@ class RedisBroker:
 
     def sink(self) -> RedisSink:
         """Answers as entries of the stream."""
-        return RedisSink(self._stream())
+        return RedisSink(self._opened())
 
     def dead_letters(self) -> RedisGrave:
         """Dead letters as entries of the stream."""
-        return RedisGrave(self._stream())
+        return RedisGrave(self._opened())
+
+    def _opened(self) -> Stream:
+        stream = self._stream()
+        stream.open()
+        return stream
 
     def _stream(self) -> Stream:
         address = self._address

@@ -98,6 +98,28 @@ class Patience:
         except Trouble as trouble:
             return self._try_again(name, attempt, trouble)
 
+    def make_ready(self, name: str, attempt: Callable[[], object]) -> None:
+        """Try until an attempt succeeds, or somebody asks to stop: nothing is in hand that needs it.
+
+        Parameters
+        ----------
+        name : str
+            What is named in messages.
+        attempt : callable
+            As of ``keep_trying``.
+
+        Raises
+        ------
+        Unreachable
+            If the trouble lasts longer than the limit.
+        """
+
+        def unless_stopping() -> None:
+            if not self.stopping:
+                attempt()
+
+        self.keep_trying(name, unless_stopping)
+
     def _try_again(self, name: str, attempt: Callable[[], T], trouble: Trouble) -> T:
         began, told = time.monotonic(), False
         for pause in pauses():
@@ -108,7 +130,7 @@ class Patience:
             except Trouble as latest:
                 trouble = latest
             else:
-                if told:
+                if told and not self.stopping:
                     self._tell(f"{name}: it goes on")
                 return found
             if not told and time.monotonic() - began > TOLD_AFTER:

@@ -326,7 +326,7 @@ def _login(parts: SplitResult, known: Scheme) -> tuple[str | None, str | None]:
 
 def _check_tls(address: Address, tls: Tls) -> None:
     if any(tls) and address.tls is None:
-        address.refuse("has options of TLS, which it does not speak")
+        address.refuse("has options of TLS, which it does not speak", f"begin it with {address.scheme}s://")
     if tls.key and not tls.cert:
         address.refuse("has a tls-key without its tls-cert", "name both files")
     for name, file in zip(_TLS_OPTIONS, tls, strict=True):

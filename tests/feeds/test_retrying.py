@@ -69,6 +69,25 @@ def test_a_person_hears_of_it_once_and_that_it_goes_on(monkeypatch: pytest.Monke
     assert said == []
 
 
+def test_nothing_goes_on_where_a_stop_ended_the_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "TOLD_AFTER", 0.0)
+    said: list[str] = []
+    wake, woken = os.pipe()
+    tried = failing(3)
+
+    def attempt() -> int:
+        """As of a source: once it is to stop it needs no server."""
+        try:
+            return tried()
+        except Trouble:
+            if said:
+                os.write(woken, b"\0")
+            raise
+
+    assert Patience(wake=wake, note=said.append).keep_trying("x", attempt) == 4
+    assert said == ["x: the queue is full; trying again for 120 s"]
+
+
 def test_little_patience_is_left_once_somebody_asked_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrying, "GRACE", 0.5)
     wake, woken = os.pipe()

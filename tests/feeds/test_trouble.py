@@ -153,6 +153,25 @@ def test_who_cannot_be_reached_for_too_long_ends_it_and_the_person_hears_of_it(b
 
 
 @able("refuse who logs in")
+@pytest.mark.parametrize("end", ["sink", "dead_letters"])
+def test_a_wrong_password_of_what_is_sent_to_is_told_before_anything_is(broker: Place, end: str) -> None:
+    with broker.guarded() as uri:
+        # of NATS a stream and a consumer stand where a subject does
+        made = connect(uri.partition("?")[0])
+        with pytest.raises(Unreachable) as caught:
+            getattr(made, end)()
+    assert "_PASSWORD" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("end", ["sink", "dead_letters"])
+def test_where_nothing_is_sent_yet_a_stop_waits_for_no_server(broker: Place, end: str) -> None:
+    wake, woken = os.pipe()
+    made = connect(broker.sink_uri(free_port()), Patience(wake=wake))
+    threading.Timer(0.5, lambda: os.write(woken, b"\0")).start()
+    getattr(made, end)().close()
+
+
+@able("refuse who logs in")
 def test_a_wrong_password_is_not_tried_again(broker: Place) -> None:
     with broker.guarded() as uri:
         began = time.monotonic()

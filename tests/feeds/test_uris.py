@@ -97,6 +97,12 @@ def test_no_password_is_ever_shown(scheme: str, password: str, options: str) -> 
     assert "Qz" not in shown
 
 
+def test_options_of_tls_are_shown_the_way_to_it() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse("nats://host/s.c?tls-ca=/nowhere")
+    assert caught.value.hint == "begin it with natss://"
+
+
 def test_tls_trusts_what_the_address_says(tmp_path: Path) -> None:
     (tmp_path / "junk.pem").write_text("junk")
     with pytest.raises(UsageError, match="cannot be used"):
