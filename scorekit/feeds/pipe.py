@@ -42,6 +42,7 @@ _NO_TEXT = {
 }
 """What is surely no JSON, by its first bytes."""
 _MARKS = (_BOM, *_NO_TEXT)
+_SOURCE = "name a file of JSON lines with --source, or - for standard input"
 
 
 class LineSource:
@@ -305,7 +306,7 @@ def open_source(place: str) -> LineSource:
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise UsageError(f"{place}: a folder, not a file of lines", code="no_such_input")
+            raise UsageError(f"{place}: a folder, not a file of lines", hint=_SOURCE, code="no_such_input")
     except OSError as error:
         raise _no_input(place, error) from None
     return LineSource(descriptor, place)
@@ -387,7 +388,7 @@ def no_output(place: str, error: OSError) -> UsageError:
 
 def _no_input(place: str, error: OSError) -> UsageError:
     if isinstance(error, FileNotFoundError):
-        return UsageError(f"{place}: no such file", code="no_such_input")
+        return UsageError(f"{place}: no such file", hint=_SOURCE, code="no_such_input")
     if isinstance(error, PermissionError):
         return UsageError(f"{place}: may not be read", hint="check the file's permissions", code="no_access")
     return UsageError(f"{place}: cannot be opened: {error.strerror}", code="no_such_input")

@@ -22,30 +22,45 @@ def shown(place: str) -> str:
     return parse(place).shown if is_address(place) else place
 
 
-def refuse_circle(source: str, *others: str | None) -> None:
-    """Refuse a stream that would answer its own answers without end.
+def refuse_circle(source: str, sink: str, dead_letter: str | None) -> None:
+    """Refuse a stream that would answer its own answers without end, or mix them with what has none.
 
     Raises
     ------
     UsageError
-        If one of the others is the source.
+        If two of the places are the same.
     """
-    for other in others:
+    for other in (sink, dead_letter):
         if other is not None and _same(source, other):
             raise UsageError(
                 f"{shown(other)} is where the stream comes from: it would answer its own answers",
                 hint="name another with --sink or --dead-letter",
             )
+    if dead_letter is not None and _same(dead_letter, sink):
+        raise UsageError(
+            f"{shown(sink)} is where answers go: lines without a score would stand among them",
+            hint="name another with --dead-letter",
+        )
 
 
-def _same(source: str, other: str) -> bool:
-    if is_address(source) or is_address(other):
-        return is_address(source) and is_address(other) and shown(source) == shown(other)
+def _same(first: str, other: str) -> bool:
+    if is_address(first) or is_address(other):
+        return is_address(first) and is_address(other) and _where(first) == _where(other)
     try:
-        ends = (_status(source, 0), _status(other, 1))
+        ends = (_status(first, 0), _status(other, 1))
     except OSError:
-        return False
+        # one that is not there yet
+        return STANDARD not in (first, other) and Path(first).resolve() == Path(other).resolve()
     return all(stat.S_ISREG(end.st_mode) for end in ends) and os.path.samestat(*ends)
+
+
+def _where(place: str) -> tuple[str | None, ...]:
+    address = parse(place)
+    return (address.shown, *(address.options.get(option) for option in _PLACES))
+
+
+_PLACES = ("db", "exchange")
+"""Options that make two places of one name."""
 
 
 def _status(place: str, standard: int) -> os.stat_result:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from scorekit.errors import QualityError, RowsRejected, ScorekitError, Unreachable
+from scorekit.errors import QualityError, RowsRejected, ScorekitError, SwitchOpen, Unreachable
 from scorekit.feeds import DeadLetters, Message, Sink, Source
 from scorekit.gate import Decision
 from scorekit.recording import Ending
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from scorekit.stream.telling import Telling
 
 _LINES = "a line should be one JSON object; a file of CSV or Parquet is for `scorekit score`"
+_OBJECTS = "a line should be one JSON object in UTF-8"
+_COLUMNS = "--log-file names each column, and `scorekit models show` what the model takes"
+_HINTS = {"invalid_json": _LINES, "not_an_object": _OBJECTS, "not_utf8": _OBJECTS, "too_long": _OBJECTS}
+"""Where no line has a score, by what most of them have instead."""
+_MORE = "mend the lines, which --log-file names, or raise --max-errors"
 TICK = 1.0
 """Seconds after which the switch, the alias and the clock are looked at, though nothing comes."""
 
@@ -110,6 +115,7 @@ class Stream:
             If nobody takes the answers any more.
         """
         ending: Ending = "failed"
+        failure: ScorekitError | None = None
         try:
             self._begin()
             try:
@@ -128,14 +134,17 @@ class Stream:
         except BrokenPipeError:
             ending = "published"
             raise
+        except ScorekitError as error:
+            failure = error
+            raise
         finally:
-            self._finish(ending)
+            self._finish(ending, failure)
 
     def _begin(self) -> None:
         gate = self.road.gate
         gate.begin(self._options.run_id)
-        gate.check_switch(now=True)
         self._journal.event("started", model=self.road.version, run_id=self._options.run_id)
+        gate.check_switch(now=True)
         self._tell_metrics(now=True)
 
     def _turn(self) -> bool:
@@ -193,7 +202,8 @@ class Stream:
         if self._options.on_error == "fail":
             raise RowsRejected(place, hint="answer such lines by what is wrong with --on-error emit")
         most = self._options.max_errors
-        raise RowsRejected(f"more than {most:,} lines have no score; the last: {place}")
+        lines = "line has" if most == 1 else "lines have"
+        raise RowsRejected(f"more than {most:,} {lines} no score; the last: {place}", hint=_MORE)
 
     def _send(self, lines: Lines, answers: list[bytes], failures: Sequence[Failure]) -> None:
         kept, answered = answers, lines.messages
@@ -272,13 +282,18 @@ class Stream:
         tally = self.tally
         if tally.rows and tally.failures == tally.rows:
             code, count = tally.errors.most_common(1)[0]
-            said = "the only line has" if tally.rows == 1 else f"all {tally.rows:,} lines have"
-            hint = _LINES if code == "invalid_json" else None
-            raise RowsRejected(f"{said} no score; {count:,} times: {code}", hint=hint, code="all_rejected")
+            said = f"the only line has no score: {code}"
+            if tally.rows > 1:
+                said = f"all {tally.rows:,} lines have no score; {count:,} of them: {code}"
+            raise RowsRejected(said, hint=_HINTS.get(code, _COLUMNS), code="all_rejected")
 
-    def _finish(self, ending: Ending) -> None:
+    def _finish(self, ending: Ending, failure: ScorekitError | None) -> None:
+        if isinstance(failure, SwitchOpen):
+            with suppress(ScorekitError):
+                self.tally.switch = self.road.gate.read_switch()
         self._finish_run(ending, self.tally.rows - self._rows_before)
-        self._journal.event("ended", rows=self.tally.rows, errors=self.tally.failures, ending=ending)
+        why = {"code": failure.code, "message": failure.message} if failure is not None else {}
+        self._journal.event("ended", rows=self.tally.rows, errors=self.tally.failures, ending=ending, **why)
         self._tell_metrics(now=True)
 
     def _finish_run(self, ending: Ending, rows: int) -> None:

@@ -19,6 +19,7 @@ from scorekit.policy import Policy
 from scorekit.state.history import read
 from scorekit.state.ledger import Ledger
 from scorekit.store.versions import Store
+from scorekit.stream.connecting import refuse_circle
 from scorekit.stream.telling import Telling
 from tests.conftest import Bank
 
@@ -36,6 +37,34 @@ def test_a_stream_does_not_answer_its_own_answers(bank: Bank, tmp_path: Path) ->
         assert "its own answers" in done.stderr
         assert "secret" not in done.stderr
     assert file.read_text() == "{}\n"
+
+
+@pytest.mark.parametrize(
+    ("sink", "dead_letter", "refused"),
+    [
+        ("a.jsonl", "a.jsonl", True),
+        ("a.jsonl", "b.jsonl", False),
+        ("-", "b.jsonl", False),
+        ("/dev/null", "/dev/null", False),
+        ("redis://me:secret@h/scores?maxlen=9", "redis://h/scores", True),
+        ("redis://h/scores?db=1", "redis://h/scores?db=2", False),
+        ("amqp://h/scores?exchange=a", "amqp://h/scores", False),
+    ],
+)
+def test_answers_are_not_mixed_with_lines_that_have_none(
+    sink: str, dead_letter: str, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if not refused:
+        refuse_circle("rows", sink, dead_letter)
+        return
+    with pytest.raises(UsageError, match="would stand among them") as caught:
+        refuse_circle("rows", sink, dead_letter)
+    assert "secret" not in caught.value.message
+
+
+def test_two_databases_of_a_server_are_two_places() -> None:
+    refuse_circle("redis://h/rows?group=g", "redis://h/rows?db=1", None)
 
 
 def test_what_could_not_be_told_is_said_once() -> None:

@@ -342,14 +342,17 @@ def test_too_many_errors_end_it_after_what_is_before_them(
     assert len(found) == (5 if not allowed else 8)
     said = done.stderr.decode()
     assert f"<stdin>:{6 if not allowed else 9}" in said
+    assert "\nhint: " in said
     assert "Traceback" not in said
 
 
 def test_nothing_but_errors_is_no_success(bank: Bank) -> None:
     done = piped(bank, b"{\n[]\n[]\n", code=3)
     assert done.stdout.count(b"\n") == 3
-    assert b"all 3 lines have no score" in done.stderr
-    assert b"hint:" not in done.stderr
+    assert b"all 3 lines have no score; 2 of them: not_an_object" in done.stderr
+    assert b"hint: a line should be one JSON object in UTF-8" in done.stderr
+    done = piped(bank, b'{"age": 41}\n', code=3)
+    assert b"the only line has no score: absent\nhint: --log-file names each column" in done.stderr
 
 
 def test_a_table_in_the_pipe_is_shown_the_way(bank: Bank) -> None:

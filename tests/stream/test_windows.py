@@ -157,7 +157,8 @@ def test_windows_that_fail_in_a_row_trip_the_switch_and_end_it(night: Night) -> 
 def test_a_switch_that_is_tripped_meanwhile_ends_it(night: Night) -> None:
     """Also while nothing comes: the lines that follow are not even read."""
     data = lines(night, "calm", 10)
-    with running(night.store, cwd=night.folder) as process:
+    files = ("--metrics-file", "stream.prom", "--log-file", "stream.log")
+    with running(night.store, *files, cwd=night.folder) as process:
         ask(process, data[0])
         night.trip()
         assert process.wait(10) == 6
@@ -165,6 +166,25 @@ def test_a_switch_that_is_tripped_meanwhile_ends_it(night: Night) -> None:
         said = process.stderr.read().decode()  # type: ignore[union-attr]
     assert "the kill switch of bank is open" in said
     assert "scored 1 line with bank:1" in said
+    tells_of_the_switch(night)
+
+
+def tells_of_the_switch(night: Night) -> None:
+    """What is left for those who watch says why the stream ended."""
+    assert 'scorekit_switch_open{model="bank"} 1\n' in (night.folder / "stream.prom").read_text()
+    *before, ended = answers((night.folder / "stream.log").read_bytes())
+    assert before[0]["event"] == "started"
+    assert (ended["event"], ended["code"]) == ("ended", "switch_open")
+    assert "the kill switch of bank is open" in ended["message"]
+
+
+def test_a_stream_that_may_not_begin_says_so_to_those_who_watch(night: Night) -> None:
+    night.trip()
+    files = ("--metrics-file", "stream.prom", "--log-file", "stream.log")
+    code, found, said = stream(night, lines(night, "calm", 10), *files)
+    assert (code, found) == (6, [])
+    assert "switch    open" in said
+    tells_of_the_switch(night)
 
 
 def test_a_switch_that_is_tripped_in_a_flood_ends_it_within_seconds(night: Night) -> None:
