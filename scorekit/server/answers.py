@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Any, TypeAlias
 
-from scorekit.engine.flaws import FLAWS
 from scorekit.errors import UsageError
 from scorekit.scoring import ScoredBatch, output_rows
 from scorekit.server.problems import RecordRefused
 from scorekit.store.manifest import Manifest
+from scorekit.stream.answers import reasons
 from scorekit.stream.lines import Wrong
 
 Shape: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
@@ -54,17 +54,8 @@ def installed_shaping() -> Callable[..., Shape] | None:
 
 def failures(scored: ScoredBatch, wrong: Mapping[int, Wrong]) -> Iterator[RecordRefused]:
     """Why records have no score, in their order."""
-    reasons: dict[int, tuple[str, str]] = {}
-    for flaw in scored.flaws:
-        if flaw.rejects:
-            for row in flaw.rows.tolist():
-                reasons.setdefault(row, (flaw.code, flaw.column))
-    for row in scored.rejected.tolist():
-        if row in wrong:
-            yield RecordRefused(*wrong[row], row)
-        else:
-            code, column = reasons[row]
-            yield RecordRefused(code, FLAWS[code].message, row, column)
+    for row, code, said, column in reasons(scored, wrong):
+        yield RecordRefused(code, said, row, column)
 
 
 def record_answers(

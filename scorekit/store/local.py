@@ -79,17 +79,12 @@ class LocalObjects(Objects):
 
     def publish(self, name: str, files: Mapping[str, Content], seal: Seal) -> int:
         """Write aside, then rename; when the number was taken meanwhile, take the next."""
-        folder = self.root / name
-        with translated(self.uri):
-            folder.mkdir(parents=True, exist_ok=True)
-            with _staging(folder) as staging:
-                for path, content in files.items():
-                    _write(staging / path, content)
-                number = 0
-                while not number:
-                    free = self.free_number(name)
-                    number = free if _renamed(staging, folder / str(free), seal(free)) else 0
-            return number
+        with self._written_aside(name, files) as staging:
+            number = 0
+            while not number:
+                free = self.free_number(name)
+                number = free if _renamed(staging, self.root / name / str(free), seal(free)) else 0
+        return number
 
     def free_number(self, name: str) -> int:
         """The number after the largest there is, published or not."""
@@ -106,21 +101,24 @@ class LocalObjects(Objects):
         claimant: Claimant,  # noqa: ARG002 - a rename needs no claim
     ) -> bool:
         """Write aside, then rename."""
+        with self._written_aside(name, files) as staging:
+            return _renamed(staging, self.root / name / str(number), manifest)
+
+    def close(self, name: str, number: int, owner: str) -> None:  # noqa: ARG002 - a folder is closed to all
+        """Put a folder there that holds no version."""
+        with self._written_aside(name, {}) as staging:
+            _renamed(staging, self.root / name / str(number), b"", _CLOSED)
+
+    @contextmanager
+    def _written_aside(self, name: str, files: Mapping[str, Content]) -> Iterator[Path]:
+        """A folder that holds the files of a version, to be renamed."""
         folder = self.root / name
         with translated(self.uri):
             folder.mkdir(parents=True, exist_ok=True)
             with _staging(folder) as staging:
                 for path, content in files.items():
                     _write(staging / path, content)
-                return _renamed(staging, folder / str(number), manifest)
-
-    def close(self, name: str, number: int, owner: str) -> None:  # noqa: ARG002 - a folder is closed to all
-        """Put a folder there that holds no version."""
-        folder = self.root / name
-        with translated(self.uri):
-            folder.mkdir(parents=True, exist_ok=True)
-            with _staging(folder) as staging:
-                _renamed(staging, folder / str(number), b"", _CLOSED)
+                yield staging
 
     def check_writable(self, name: str) -> None:
         """Refuse a folder that cannot be made or written to."""

@@ -13,7 +13,7 @@ that is no record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,19 +123,30 @@ def _encoded(column: Any) -> list[bytes]:
 
 def failures_of(lines: Lines, scored: ScoredBatch) -> Iterator[Failure]:
     """Why rows have no score, in their order."""
-    reasons: dict[int, tuple[str, str]] = {}
+    for row, code, said, column in reasons(scored, lines.wrong):
+        yield Failure(row, lines.messages[row], code, said, column)
+
+
+def reasons(scored: ScoredBatch, wrong: Mapping[int, Wrong]) -> Iterator[tuple[int, str, str, str]]:
+    """Rows without a score, in their order: each with a code, what is said, and the column to blame or none.
+
+    Parameters
+    ----------
+    scored : ScoredBatch
+    wrong : mapping of int to Wrong
+        What is wrong with rows that could not be read.
+    """
+    first: dict[int, tuple[str, str]] = {}
     for flaw in scored.flaws:
         if flaw.rejects:
             for row in flaw.rows.tolist():
-                reasons.setdefault(row, (flaw.code, flaw.column))
+                first.setdefault(row, (flaw.code, flaw.column))
     for row in scored.rejected.tolist():
-        message = lines.messages[row]
-        wrong = lines.wrong.get(row)
-        if wrong is not None:
-            yield Failure(row, message, *wrong)
+        if row in wrong:
+            yield row, *wrong[row], ""
         else:
-            code, column = reasons[row]
-            yield Failure(row, message, code, FLAWS[code].message, column)
+            code, column = first[row]
+            yield row, code, FLAWS[code].message, column
 
 
 def empty_answer(message: Message) -> bytes:
