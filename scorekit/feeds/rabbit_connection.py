@@ -288,6 +288,7 @@ _LOGIN = "check SCOREKIT_AMQP_USER and SCOREKIT_AMQP_PASSWORD"
 _RIGHTS = "give that user the rights to the queue: configure, read, write"
 _NOT_FOUND, _REFUSED, _NOT_ALLOWED = 404, 403, 530
 _TOO_LARGE = "larger than"
+_NO_EXCHANGE = "no exchange"
 
 
 def _translated(shown: str, error: BaseException) -> Exception:
@@ -298,6 +299,8 @@ def _translated(shown: str, error: BaseException) -> Exception:
     for cause in causes:
         if refused := _refusal(shown, cause):
             return refused
+        if _NO_EXCHANGE in str(getattr(cause, "reply_text", "")):
+            return Trouble("there is no such exchange", hint="declare the exchange, or mend exchange=")
     said = next(filter(None, map(_said, reversed(causes))), "it was lost")
     return Trouble(f"no connection ({said})", hint=_CHECK)
 

@@ -235,7 +235,9 @@ class RabbitSink:
             return self._link
         self._link = None
         link = self._connect()
-        if not self._exchange and link.declare(self._queue, passive=True) is None:
+        if self._exchange:
+            link.ask(lambda done: link.channel.exchange_declare(self._exchange, passive=True, callback=done))
+        elif link.declare(self._queue, passive=True) is None:
             link.declare(self._queue, passive=False)
         link.ask(lambda done: self._ask_to_confirm(link, done))
         self._link = link

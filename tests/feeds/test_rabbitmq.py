@@ -183,6 +183,12 @@ def test_an_exchange_gets_answers_by_their_keys_and_none_is_lost_that_nobody_wan
         sink.close()
 
 
+def test_an_exchange_that_is_not_there_is_told_before_anything_is_sent(broker: RabbitPlace) -> None:
+    with pytest.raises(Unreachable, match="there is no such exchange") as caught:
+        connect(broker.sink_uri(exchange="nowhere", retry_seconds=1)).sink()
+    assert caught.value.hint == "declare the exchange, or mend exchange="
+
+
 def test_a_routing_key_is_the_key_of_what_came_by_an_exchange(broker: RabbitPlace) -> None:
     exchange = f"{broker.rows}-exchange"
     broker.channel.exchange_declare(exchange, "fanout")
