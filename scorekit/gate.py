@@ -270,11 +270,12 @@ class Gate:
         """Why nothing may be published while the switch stands like this; None if it is closed."""
         if switch is None or switch.position == "closed":
             return None
-        how = "open" if switch.position == "open" else "half open"
         name = self.model.manifest.name
+        how, then = "open", "a person closes it with `scorekit switch reset`"
+        if switch.position == "half_open":
+            how, then = "half open", "clean windows of `scorekit score` close it, or `scorekit switch reset`"
         return SwitchOpen(
-            f"the kill switch of {name} is {how}",
-            hint=f"see `scorekit switch status -m {name}`; a person closes it with `scorekit switch reset`",
+            f"the kill switch of {name} is {how}", hint=f"see `scorekit switch status -m {name}`; {then}"
         )
 
     def replacing(self, verdict: Verdict) -> Scorer:

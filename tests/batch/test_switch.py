@@ -84,6 +84,7 @@ def test_half_open_it_withholds_until_enough_windows_were_clean(night: Night) ->
     first = night.score(data="calm.parquet")
     assert first.code == 6
     assert "is half open" in first.err
+    assert "; clean windows of `scorekit score` close it, or `scorekit switch reset`\n" in first.err
     assert night.score(data="calm.parquet").code == 0
     assert night.position() == "closed"
 
