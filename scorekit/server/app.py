@@ -109,7 +109,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         await service.start()
     except ScorekitError as error:
-        service.log.fail("failed", error.message, code=error.code)
+        hint = {"hint": error.hint} if error.hint else {}
+        service.log.fail("failed", error.message, code=error.code, **hint)
         raise
     try:
         yield

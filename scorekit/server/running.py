@@ -101,7 +101,7 @@ class _Workers(Multiprocess):
 
 def _not_begun() -> ModelError:
     """Everything else was tried before."""
-    return ModelError("the service cannot begin: a model could not be loaded", hint="its log says why")
+    return ModelError("the service cannot begin: what it serves could not be loaded", hint="its log says why")
 
 
 def serve(settings: ServeSettings) -> int | None:

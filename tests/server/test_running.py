@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,19 @@ def test_a_model_that_does_not_hold_ends_it(tmp_path: Path, bank: Bank, workers:
     assert "baseline.json" in done.stderr
     assert "error: the service cannot begin" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_to_do_about_a_fallback_that_was_not_learned_is_told(tmp_path: Path, bank: Bank) -> None:
+    (tmp_path / "scorekit.toml").write_text('[fallback]\nladder = [{ expression = "0.5" }]\n')
+    done = scorekit("serve", "--port", free_port(), cwd=tmp_path, store=bank.store, timeout=PATIENCE)
+    failed = next(line for line in map(json.loads, lines_of(done.stderr)) if line["event"] == "failed")
+    assert failed["code"] == "no_fallback"
+    assert failed["hint"].startswith("train again with this scorekit.toml")
+
+
+def lines_of(log: str) -> list[str]:
+    """Those of the log, without what the command says itself."""
+    return [line for line in log.splitlines() if line.startswith("{")]
 
 
 def test_workers_end_with_the_process_that_has_begun_them(serve: Callable[..., Running]) -> None:
