@@ -95,6 +95,8 @@ def producer_settings(address: Address, patience: Patience, hear: Hear, linger: 
         # as the Java client does it, so that a key stays in the partition of its number
         "partitioner": "murmur2_random",
         "compression.type": _choice(address, "compression", _COMPRESSIONS),
+        # a producer has a broker make what it asks for, unless told otherwise
+        "allow.auto.create.topics": False,
     }
 
 

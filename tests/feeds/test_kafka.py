@@ -333,6 +333,13 @@ def test_what_is_wrong_with_an_address_is_named(kafka: KafkaCluster, uri: str, s
     assert "word" not in f"{refusal.value.message} {refusal.value.hint}"
 
 
+@pytest.mark.parametrize("end", ["sink", "dead_letters"])
+def test_a_topic_that_is_missing_is_not_made(kafka: KafkaCluster, end: str) -> None:
+    for _ in range(2):
+        with pytest.raises(UsageError, match="no such topic"):
+            getattr(connect(kafka.uri("none")), end)()
+
+
 def test_nothing_is_written_to_standard_error(kafka: KafkaCluster) -> None:
     program = (
         "import sys\n"
