@@ -145,4 +145,5 @@ def _check_params(where: str, names: Iterable[str]) -> None:
 
 
 def _refused(message: str, hint: str | None) -> UsageError:
-    return UsageError(message, hint=hint, code="bad_request")
+    # a client is told what is wrong, and no hint beside it
+    return UsageError(message if hint is None else f"{message}; {hint}", code="bad_request")

@@ -200,10 +200,13 @@ def test_other_data_is_not_looked_at(trainer: Trainer, data: str) -> None:
         ({"target": "target"}, "name: what is trained on uploaded data needs a name"),
         ({"name": "x"}, "target: is missing"),
         ({**TINY, "name": "x", "data": "/rows"}, "data: the body is the data"),
-        ({**TINY, "name": "x", "targets": 1}, "no such setting: targets"),
+        ({**TINY, "name": "x", "targets": 1}, "no such setting: targets; did you mean target?"),
         ({**TINY, "name": "x", "cv": [2, 3]}, "cv: stands more than once"),
         ({**TINY, "name": "x", "params": "C=1"}, "params: has to be a JSON object"),
-        ({**TINY, "name": "x", "estimator": "os.system"}, "estimator: clients can name"),
+        (
+            {**TINY, "name": "x", "estimator": "svm"},
+            "estimator: clients can name those of scikit-learn only; known: ",
+        ),
     ],
 )
 def test_a_query_that_asks_for_what_there_is_not_is_refused(
