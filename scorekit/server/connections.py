@@ -1,24 +1,27 @@
-"""Connections of clients: how many there may be, and how long one may say nothing."""
+"""Connections of clients: how many there may be, and how long one may say nothing, or read nothing."""
 
 from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD = 10.0
 """Seconds for the head of a request to come in."""
+READ = 60.0
+"""Seconds in which some of an answer has to be read that waits for it."""
 FILES = 65_536
 """Open files that are enough: every connection is one."""
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP, where heads of requests have to come in time.
+    """HTTP, where heads of requests have to come, and answers to be read, in time.
 
-    uvicorn alone waits for ever for the first one of a connection, for the rest of one that has begun, and
-    for the rest of a body after its request was answered.
+    uvicorn alone waits for ever for the first one of a connection, for the rest of one that has begun, for
+    the rest of a body after its request was answered, and for an answer to be read, which it holds in memory.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -29,6 +32,10 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Wait for the first head."""
         super().connection_made(transport)
+        # under TLS nobody else can tell how much of an answer has left
+        transport.get_extra_info("socket").setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(READ * 1000)
+        )
         self._wait()
 
     def data_received(self, data: bytes) -> None:
