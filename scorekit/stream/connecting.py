@@ -22,6 +22,11 @@ def shown(place: str) -> str:
     return parse(place).shown if is_address(place) else place
 
 
+def called(place: str, standard: str = "standard output") -> str:
+    """A place as a sentence has it."""
+    return standard if place == STANDARD else shown(place)
+
+
 def refuse_circle(source: str, sink: str, dead_letter: str | None) -> None:
     """Refuse a stream that would answer its own answers without end, or mix them with what has none.
 
@@ -33,12 +38,12 @@ def refuse_circle(source: str, sink: str, dead_letter: str | None) -> None:
     for other in (sink, dead_letter):
         if other is not None and _same(source, other):
             raise UsageError(
-                f"{shown(other)} is where the stream comes from: it would answer its own answers",
+                f"{called(other)} is where the stream comes from: it would answer its own answers",
                 hint="name another with --sink or --dead-letter",
             )
     if dead_letter is not None and _same(dead_letter, sink):
         raise UsageError(
-            f"{shown(sink)} is where answers go: lines without a score would stand among them",
+            f"{called(sink)} is where answers go: lines without a score would stand among them",
             hint="name another with --dead-letter",
         )
 

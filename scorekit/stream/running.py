@@ -21,7 +21,7 @@ from scorekit.quality.verdict import OnFail
 from scorekit.state.ledger import Ledger
 from scorekit.store.references import Ref, parse
 from scorekit.store.versions import Store
-from scorekit.stream.connecting import Ends, refuse_circle, shown
+from scorekit.stream.connecting import Ends, called, refuse_circle, shown
 from scorekit.stream.engine import Stream
 from scorekit.stream.following import Following
 from scorekit.stream.journal import Journal
@@ -225,8 +225,9 @@ class _Maker:
                 hint="name a file with --dead-letter",
             )
         if is_address(place) != is_address(self._places.source):
+            come_from = called(self._places.source, "standard input")
             raise UsageError(
-                f"{shown(place)} cannot keep what comes from {shown(self._places.source)}",
+                f"{called(place)} cannot keep what comes from {come_from}",
                 hint="put lines aside in a file, and messages with a broker",
             )
         grave = ends.dead_letters(place) if is_address(place) else LineGrave(open_sink(place))

@@ -22,6 +22,7 @@ from scorekit.store.versions import Store
 from scorekit.stream.connecting import refuse_circle
 from scorekit.stream.telling import Telling
 from tests.conftest import Bank
+from tests.stream.streams import running
 
 
 def test_a_stream_does_not_answer_its_own_answers(bank: Bank, tmp_path: Path) -> None:
@@ -61,6 +62,15 @@ def test_answers_are_not_mixed_with_lines_that_have_none(
     with pytest.raises(UsageError, match="would stand among them") as caught:
         refuse_circle("rows", sink, dead_letter)
     assert "secret" not in caught.value.message
+
+
+def test_standard_input_and_output_are_called_so(bank: Bank, tmp_path: Path) -> None:
+    answers = tmp_path / "answers"
+    with answers.open("wb") as file, running(bank.store, "--dead-letter", answers, stdout=file) as process:
+        assert process.wait(20) == 2
+        assert b"error: standard output is where answers go" in process.stderr.read()  # type: ignore[union-attr]
+    done = bank.run("score-stream", "--dead-letter", "redis://h/dead", input="{}\n")
+    assert "redis://h:6379/dead cannot keep what comes from standard input" in done.stderr
 
 
 def test_two_databases_of_a_server_are_two_places() -> None:
