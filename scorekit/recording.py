@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from scorekit.quality.switch import PoorRows, SwitchState, WindowOutcome
 from scorekit.quality.verdict import Finding, Verdict
+from scorekit.quality.window import Window
 
 if TYPE_CHECKING:
     from scorekit.policy import Policy
@@ -99,7 +100,15 @@ class Record:
         first = number * _APART if first_row is None else first_row
         tell = self._telling(_heard(verdict), settled=_settled(verdict))
         recorded = self._ledger.record(
-            run, number, first, verdict, outcome, self._rules, digest=digest, tell=tell
+            run,
+            number,
+            first,
+            verdict,
+            outcome,
+            self._rules,
+            fallback=_fallback(verdict.window, poor),
+            digest=digest,
+            tell=tell,
         )
         self._switch, self._read_at = recorded.state, asked
         if recorded.untold is not None:
@@ -168,6 +177,14 @@ class Record:
             return ()
         untold, self._untold = self._untold, ()
         return (*untold, *self._outbox.send(self._manifest.name).failures)
+
+
+def _fallback(window: Window, poor: PoorRows) -> int:
+    """Rows of a window that the fallback answered: also all of it, where the one before had failed.
+
+    The window itself holds what the model said of those rows.
+    """
+    return max(window.fallback, poor.poor - window.rejected)
 
 
 def _settled(verdict: Verdict) -> bool:

@@ -7,7 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Self
 
-from scorekit.errors import JobConflict, JobFailed, JobNotFound, Refused, ScorekitError, Unreachable
+from scorekit.errors import (
+    JobConflict,
+    JobFailed,
+    JobNotFound,
+    ModelError,
+    Refused,
+    ScorekitError,
+    Unreachable,
+)
 from scorekit.jobs.request import TrainRequest
 from scorekit.jobs.results import result_of
 from scorekit.jobs.uploads import Upload, Uploads
@@ -195,6 +203,9 @@ class Jobs:
             except Unreachable:
                 self.put_back(job, RETRY_WAIT, counted=False)
                 raise
+            except ModelError as damaged:
+                self._fail_by(job, damaged)
+                continue
             if job.attempts <= self._most_attempts and not published:
                 return job
             self.fail(job, crashed(self._most_attempts))
@@ -295,10 +306,21 @@ class Jobs:
             job = self.get(job_id)
             if job.over or token not in (None, job.token):
                 return job
-            if job.version is not None and self.store.close(_reserved(job), job.id):
+            if job.version is not None and self._has_published(job):
                 self._complete(job, job.version)
             elif self._table.end(job, status, version=job.version, error=_told(error)):
                 self.uploads.remove(job_id)
+
+    def _has_published(self, job: Job) -> bool:
+        """Whether it has, and if not its number is closed; what is damaged there is no version."""
+        try:
+            return self.store.close(_reserved(job), job.id)
+        except ModelError:
+            return False
+
+    def _fail_by(self, job: Job, error: ScorekitError) -> None:
+        error.hide(self.store.uri, "the store")
+        self.fail(job, error)
 
     def _complete(self, job: Job, version: int) -> None:
         """End a job that has published; what keeps it from becoming champion is said."""

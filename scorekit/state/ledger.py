@@ -208,6 +208,7 @@ class Ledger(Session):
         outcome: WindowOutcome,
         rules: SwitchRules,
         *,
+        fallback: int | None = None,
         digest: str = "",
         tell: Tell | None = None,
     ) -> Recorded:
@@ -228,6 +229,8 @@ class Ledger(Session):
             With the bin counts of its columns.
         outcome : WindowOutcome
         rules : SwitchRules
+        fallback : int, optional
+            Rows that the fallback answered; by default as many as the window says.
         digest : str, optional
             Of the input that the rows are of: rows of another input are other rows, whatever the
             run is called. Where it is not known, rows that go to another output are.
@@ -236,12 +239,13 @@ class Ledger(Session):
             it raises takes back what it wrote and is said in ``untold``; the window is counted.
         """
         source = digest or run.output
+        answered = verdict.window.fallback if fallback is None else fallback
         made: list[Recorded] = []
 
         def record(cursor: Cursor) -> Recorded:
             before = self._hold_switch(cursor, run.model)
             fresh = self._fresh_rows(cursor, run, number, source, first_row, outcome.rows)
-            self._write_window(cursor, run, number, source, first_row, verdict)
+            self._write_window(cursor, run, number, source, first_row, verdict, answered)
             if fresh is None:
                 recorded = Recorded(before, repeated=True)
             else:
@@ -277,11 +281,18 @@ class Ledger(Session):
         return () if cursor.fetchone() is None else None
 
     def _write_window(
-        self, cursor: Cursor, run: Run, number: int, source: str, first_row: int, verdict: Verdict
+        self,
+        cursor: Cursor,
+        run: Run,
+        number: int,
+        source: str,
+        first_row: int,
+        verdict: Verdict,
+        fallback: int,
     ) -> None:
         say = self._database.execute
         values = {
-            **window_row(verdict),
+            **window_row(verdict, fallback),
             "run_key": run.key,
             "model": run.model,
             "number": number,

@@ -70,13 +70,13 @@ def read_change(row: Sequence[Any]) -> Change:
     return Change(cast("datetime", read_moment(at)), who, from_position, to_position, why, run_id)
 
 
-def window_row(verdict: Verdict) -> dict[str, Any]:
+def window_row(verdict: Verdict, fallback: int) -> dict[str, Any]:
     """What is kept of a window itself."""
     window = verdict.window
     return {
         "rows": window.rows,
         "rejected": window.rejected,
-        "fallback": window.fallback,
+        "fallback": fallback,
         "state": verdict.state,
         "outcome": verdict.outcome,
         "reason": "; ".join(map(str, verdict.reasons)),

@@ -296,6 +296,21 @@ def test_one_that_cannot_become_champion_is_done_and_says_so(
     assert jobs.store.uri not in told, "where the store is is nothing for who has asked"
 
 
+@pytest.mark.parametrize("end", ["claim", "cancel"])
+def test_one_whose_version_is_damaged_ends_without_it(jobs: Jobs, end: str) -> None:
+    submit(jobs)
+    job = publish(jobs, claimed(jobs, lease=NONE))
+    (Path(jobs.store.uri) / "bank" / "1" / "manifest.json").write_text("{}")
+    if end == "claim":
+        assert jobs.claim("two", LONG) is None
+    else:
+        jobs.cancel(job.id)
+    over = jobs.get(job.id)
+    assert over.status == ("failed" if end == "claim" else "cancelled")
+    assert (over.error is not None) == (end == "claim")
+    assert jobs.store.uri not in str(over.error)
+
+
 def test_what_cannot_be_reached_ends_nothing(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     running = claim_and_reserve(jobs)
 

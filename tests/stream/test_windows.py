@@ -83,6 +83,9 @@ def test_a_failed_window_is_followed_by_the_fallback_until_the_model_is_well_aga
     assert outcomes == [
         (number, number * ROWS, ROWS, "window" if number < 2 else "pass") for number in range(5)
     ]
+    with sqlite3.connect(next(night.store.rglob("*.db"))) as database:
+        recorded = database.execute("SELECT fallback FROM scorekit_windows ORDER BY number").fetchall()
+    assert recorded == [(0,), (ROWS,), (ROWS,), (0,), (0,)]
 
 
 def test_rows_that_the_fallback_answered_are_poor(night: Night) -> None:
