@@ -16,7 +16,7 @@ from scorekit.feeds import DeadLetters, Message
 from scorekit.feeds.kafka_deliveries import Deliveries
 from scorekit.feeds.kafka_link import NOT_NOW, Link, trouble_or_refusal
 from scorekit.feeds.kafka_settings import consumer_settings
-from scorekit.feeds.letters import DELIVERED_TOO_OFTEN, too_often
+from scorekit.feeds.letters import bury_undelivered
 from scorekit.feeds.pipe import LINE_LIMIT
 from scorekit.feeds.retrying import Patience, Trouble
 from scorekit.feeds.uris import Address
@@ -162,7 +162,7 @@ class KafkaSource:
         return max(1, next((number for number, found in enumerate(alone) if found), most))
 
     def _bury(self, message: Message, times: int) -> None:
-        self._grave.bury(message, DELIVERED_TOO_OFTEN, too_often(times))
+        bury_undelivered(self._grave, message, times, self._patience.note)
         self.acknowledge([message])
 
     def _write_down(self, records: Sequence[Record]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scorekit.feeds import Message
+from collections.abc import Callable
+
+from scorekit.feeds import DeadLetters, Message
 
 ERRORS = "__streams.errors."
 """How the names of its headers begin."""
@@ -48,6 +50,11 @@ def headers_of(message: Message, code: str, said: str) -> tuple[tuple[str, bytes
     return (*kept, *((ERRORS + name, value.encode()) for name, value in why.items()))
 
 
-def too_often(deliveries: int) -> str:
-    """What is said of a message that was delivered too often."""
-    return f"delivered {deliveries} times and never answered"
+def bury_undelivered(
+    grave: DeadLetters, message: Message, deliveries: int, note: Callable[[str], None] | None
+) -> None:
+    """Put a message aside that was delivered too often, and tell of it."""
+    said = f"delivered {deliveries} times and never answered"
+    grave.bury(message, DELIVERED_TOO_OFTEN, said)
+    if note is not None:
+        note(f"{message.topic} {message.position}: {said}; the message is with the dead letters now")

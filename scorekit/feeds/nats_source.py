@@ -18,7 +18,7 @@ from nats.js import errors as js_errors
 
 from scorekit.errors import Unreachable, UsageError
 from scorekit.feeds import DeadLetters, Message
-from scorekit.feeds.letters import ALONE_AFTER, DELIVERED_TOO_OFTEN, too_often
+from scorekit.feeds.letters import ALONE_AFTER, bury_undelivered
 from scorekit.feeds.nats_connection import TIMEOUT, Connection
 from scorekit.feeds.nats_sink import KEY, OWN
 from scorekit.feeds.pipe import LINE_LIMIT
@@ -195,7 +195,7 @@ class NatsSource:
             got = self._queue.popleft()
             message = self._message(got)
             if got.before >= self._reading.most_deliveries:
-                self._grave.bury(message, DELIVERED_TOO_OFTEN, too_often(got.before))
+                bury_undelivered(self._grave, message, got.before, self._connection.patience.note)
                 self.acknowledge([message])
                 continue
             self._line += 1

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from scorekit.errors import ScorekitError
 from scorekit.feeds import DeadLetters, Message
-from scorekit.feeds.letters import ALONE_AFTER, DELIVERED_TOO_OFTEN, too_often
+from scorekit.feeds.letters import ALONE_AFTER, bury_undelivered
 from scorekit.feeds.pipe import LINE_LIMIT
 from scorekit.feeds.rabbit_connection import Link
 from scorekit.feeds.retrying import Patience, Trouble
@@ -154,7 +154,7 @@ class RabbitSource:
 
     def _bury(self, delivery: Delivery) -> None:
         message = self._message(delivery)
-        self._grave.bury(message, DELIVERED_TOO_OFTEN, too_often(delivery.deliveries - 1))
+        bury_undelivered(self._grave, message, delivery.deliveries - 1, self._patience.note)
         self.acknowledge([message])
 
     def _message(self, delivery: Delivery) -> Message:

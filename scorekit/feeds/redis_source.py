@@ -20,7 +20,7 @@ from redis import exceptions
 
 from scorekit.errors import ScorekitError
 from scorekit.feeds import DeadLetters, Message
-from scorekit.feeds.letters import ALONE_AFTER, DELIVERED_TOO_OFTEN, too_often
+from scorekit.feeds.letters import ALONE_AFTER, bury_undelivered
 from scorekit.feeds.pipe import LINE_LIMIT
 from scorekit.feeds.redis_connection import KEY, TOGETHER, Stream, translated
 from scorekit.feeds.retrying import Trouble
@@ -222,7 +222,7 @@ class RedisSource:
 
     def _bury(self, number: bytes, deliveries: int, idle: int) -> None:
         for message in self._claim([number], idle):
-            self._grave.bury(message, DELIVERED_TOO_OFTEN, too_often(deliveries))
+            bury_undelivered(self._grave, message, deliveries, self._stream.patience.note)
             self.acknowledge([message])
 
     # what is answered

@@ -13,7 +13,6 @@ from scorekit.feeds import DeadLetters, Sink, Source
 from scorekit.feeds.pipe import STANDARD, open_sink
 from scorekit.feeds.retrying import Patience
 from scorekit.feeds.uris import connect, is_address, parse
-from scorekit.progress import Progress
 from scorekit.stream.stopping import Stopping
 
 
@@ -79,14 +78,14 @@ class Ends:
     ----------
     stopping : Stopping
         What ends the patience with a broker that does not answer.
-    progress : Progress
-        Hears when a broker is tried again.
+    note : callable
+        Hears when a broker is tried again, and of messages that were put aside.
     allowed : callable
         Raises where nothing more may be sent.
     """
 
-    def __init__(self, stopping: Stopping, progress: Progress, allowed: Callable[[], None]) -> None:
-        self._patience = Patience(wake=stopping.wake, note=progress.note)
+    def __init__(self, stopping: Stopping, note: Callable[[str], None], allowed: Callable[[], None]) -> None:
+        self._patience = Patience(wake=stopping.wake, note=note)
         self._sending = replace(self._patience, allowed=allowed)
 
     def source(self, place: str, batch_size: int, grave: DeadLetters | None) -> Source:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from scorekit.errors import ScorekitError, UsageError
 from scorekit.feeds import DeadLetters, Source
@@ -164,7 +165,7 @@ class _Maker:
         """All of it."""
         refuse_circle(self._places.source, self._places.sink, self._places.dead_letter)
         stopping = self._stack.enter_context(self._stopping)
-        ends = Ends(stopping, self._progress, road.gate.check_switch)
+        ends = Ends(stopping, partial(self._journal.note, "broker"), road.gate.check_switch)
         sink = ends.sink(self._places.sink)
         self._stack.callback(sink.close)
         grave = self._grave(ends)

@@ -204,8 +204,9 @@ def test_a_message_that_ends_its_readers_is_dead_in_the_end_and_takes_no_other_a
     answered: list[bytes] = []
     met = True
     sessions = 0
+    said: list[str] = []
     while met and sessions < 9:
-        source = source_of(broker, max_deliveries=4)
+        source = source_of(broker, patience=Patience(note=said.append), max_deliveries=4)
         met, until = False, time.monotonic() + 3
         while time.monotonic() < until and not met:
             messages = source.receive(BATCH, 0.3, 0.05) or []
@@ -220,6 +221,9 @@ def test_a_message_that_ends_its_readers_is_dead_in_the_end_and_takes_no_other_a
     assert found.value == b"bad"
     assert found.headers[f"{ERRORS}exception"] == DELIVERED_TOO_OFTEN.encode()
     assert found.headers[f"{ERRORS}message"] == b"delivered 4 times and never answered"
+    assert [note.partition(": ")[2] for note in said] == [
+        "delivered 4 times and never answered; the message is with the dead letters now"
+    ]
     assert sorted(answered) == [b"good1", b"good2"]
 
 
