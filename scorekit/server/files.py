@@ -15,12 +15,15 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from scorekit.batch import BatchResult, JobOptions
+from scorekit.batch.options import Fate
 from scorekit.errors import Refused, ScorekitError
+from scorekit.gate import Action
 from scorekit.server import large
 from scorekit.server.bodies import accepted, keep_body
 from scorekit.server.requests import passing
 from scorekit.server.scored import choose
 from scorekit.server.service import Service
+from scorekit.store.references import Ref
 from scorekit.tables.targets import explained
 
 MEDIA_TYPES: Mapping[str, str] = {
@@ -139,8 +142,15 @@ def _counted(request: Request, service: Service, result: BatchResult) -> None:
     meters.counted(result.rows, fallback, result.rejected, 0.0, result.seconds)
     service.traces.scored(0.0, result.seconds, model=result.model, rows=result.rows)
     passing(request).facts.update(model=result.model, rows=result.rows, rejected=result.rejected)
+    for output in result.outputs:
+        if output.verdict is not None:
+            service.judged(Ref(name, int(version)), output.verdict, _ACTIONS[output.fate])
     for untold in result.untold:
         service.log.event("alert", untold, level="warning", request_id=passing(request).id)
+
+
+_ACTIONS: Mapping[Fate, Action] = {"published": "publish", "degraded": "replace", "quarantined": "withhold"}
+"""What became of a file, as it is said of windows."""
 
 
 def _headers(result: BatchResult) -> dict[str, str]:

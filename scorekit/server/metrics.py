@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from scorekit.gate import Decision
+from scorekit.quality.verdict import Verdict
 from scorekit.scoring import FALLBACK, MODEL, REJECTED, SOURCES
 from scorekit.state.jobs import Status
 from scorekit.store.references import Ref
@@ -188,9 +188,9 @@ class Meters:
         """Count rows without a score."""
         self._metrics.errors.labels(*self._named, code).inc(count)
 
-    def judged(self, decision: Decision) -> None:
+    def judged(self, verdict: Verdict) -> None:
         """Count a window, and show what was found in it."""
-        metrics, verdict = self._metrics, decision.verdict
+        metrics = self._metrics
         metrics.windows.labels(*self._named, verdict.state).inc()
         if verdict.failed:
             metrics.windows_failed.labels(*self._named).inc()

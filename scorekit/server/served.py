@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from scorekit.gate import Decision
+from scorekit.gate import Action
 from scorekit.model import open_model
+from scorekit.quality.verdict import Verdict
 from scorekit.server.lane import Lane
 from scorekit.server.logs import Log
 from scorekit.server.settings import ServeSettings
@@ -43,7 +44,7 @@ class Means:
         A single thread, for looks at switches.
     log : Log
     judged : callable
-        Told of every window that was judged: the lane and the decision.
+        Told of every window that was judged: its version, the verdict, and what became of it.
     switched : callable
         Told at every look at a switch: the model, and whether it is closed.
     """
@@ -54,7 +55,7 @@ class Means:
     aside: Executor
     looking: Executor
     log: Log
-    judged: Callable[[Lane, Decision], None]
+    judged: Callable[[Ref, Verdict, Action], None]
     switched: Callable[[str, bool], None]
 
 
@@ -133,7 +134,7 @@ class Served:
         asked = time.monotonic()
         for decision in await lane.judge(now=now):
             self.watch.saw(decision.switch, asked)
-            self._means.judged(lane, decision)
+            self._means.judged(lane.ref, decision.verdict, decision.action)
             if self._telling is not None:
                 self._telling.after(lane.gate)
 

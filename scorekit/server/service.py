@@ -12,12 +12,12 @@ from starlette.requests import Request
 
 from scorekit.access import Access, open_access
 from scorekit.errors import Refused, ScorekitError, Unreachable
-from scorekit.gate import Decision, said
+from scorekit.gate import Action, said
 from scorekit.jobs import AllowedPlaces, Jobs, open_jobs
+from scorekit.quality.verdict import Verdict
 from scorekit.server.asking import Asked
 from scorekit.server.fleet import Fleet
 from scorekit.server.heavy import Heavy
-from scorekit.server.lane import Lane
 from scorekit.server.logs import Log
 from scorekit.server.metrics import Metrics
 from scorekit.server.pages.sessions import Sessions, open_sessions
@@ -29,6 +29,7 @@ from scorekit.server.traffic import Meter
 from scorekit.server.waiting import Waits
 from scorekit.state.jobs import Status
 from scorekit.state.ledger import Ledger
+from scorekit.store.references import Ref
 from scorekit.store.versions import Store
 
 AGAIN = 1.0
@@ -156,20 +157,29 @@ class Service:
             self._aside,
             self._looking,
             self.log,
-            self._judged,
+            self.judged,
             self.metrics.switched,
         )
         self.fleet = Fleet(means)
 
-    def _judged(self, lane: Lane, decision: Decision) -> None:
-        self.metrics.of(lane.ref.name, lane.ref.version).judged(decision)
-        verdict = decision.verdict
+    def judged(self, ref: Ref, verdict: Verdict, action: Action) -> None:
+        """Have a window in the metrics and the log, or a file, which is one by itself.
+
+        Parameters
+        ----------
+        ref : Ref
+            The version that scored it.
+        verdict : Verdict
+        action : {"publish", "replace", "withhold"}
+            What became of it.
+        """
+        self.metrics.of(ref.name, ref.version).judged(verdict)
         fields: dict[str, Any] = {
-            "model": str(lane.ref),
+            "model": str(ref),
             "rows": verdict.window.rows,
             "state": verdict.state,
             "outcome": verdict.outcome,
-            "action": decision.action,
+            "action": action,
         }
         if verdict.failed:
             self.log.warn("window", f"a window failed: {said(verdict)}", **fields)

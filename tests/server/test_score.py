@@ -298,5 +298,9 @@ def test_rows_are_judged_and_a_failed_window_is_answered_as_the_policy_says(
         pacsv.write_csv(pa.Table.from_pylist([record] * 500), file)
         kept_back = asked.ask(BATCH, file.getvalue(), Content_Type="text/csv")
         assert (kept_back.status, kept_back.json["code"]) == (422, "quality")
+        of_file = service.events("window")[-1]
+        assert (of_file["rows"], of_file["outcome"], of_file["action"]) == (500, "window", "withhold")
+        metrics = asked.ask("/metrics").body.decode()
+        assert 'scorekit_windows_failed_total{model="bank",version="1"} 2.0' in metrics
         counted = 'scorekit_rows_total{model="bank",source="model",version="1"} 1001.0'
         assert counted in asked.ask("/metrics").body.decode(), "withheld rows count as rows that were scored"
