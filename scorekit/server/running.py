@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import signal
 import socket
 import ssl
 import tempfile
@@ -69,10 +70,19 @@ class _Server(uvicorn.Server):
 
 
 class _Workers(Multiprocess):
-    """Has processes answer requests, and stops the jobs when they are to end."""
+    """Has processes answer requests, and stops the jobs when they are to end.
+
+    Attributes
+    ----------
+    asked : int or None
+        The signal that said so.
+    """
+
+    asked: int | None = None
 
     def __init__(self, config: uvicorn.Config, bound: socket.socket, stop_jobs: Callable[[], None]) -> None:
         super().__init__(config, sockets=[bound])
+        self._bound = bound
         self._stop_jobs = stop_jobs
 
     def keep_subprocess_alive(self) -> None:
@@ -81,8 +91,19 @@ class _Workers(Multiprocess):
             process.child_conn.close()  # theirs; while it is open here, nothing tells that it is closed there
         super().keep_subprocess_alive()
 
+    def handle_int(self) -> None:
+        """Take a signal."""
+        self.asked = signal.SIGINT
+        super().handle_int()
+
+    def handle_term(self) -> None:
+        """Take a signal."""
+        self.asked = signal.SIGTERM
+        super().handle_term()
+
     def terminate_all(self) -> None:
         """Ask the processes to end."""
+        self._bound.close()  # while it is open here, connections are taken that nobody answers
         self._stop_jobs()
         super().terminate_all()
 
@@ -110,7 +131,7 @@ def serve(settings: ServeSettings) -> int | None:
     Returns
     -------
     int or None
-        The signal, where one process did everything.
+        The signal.
 
     Raises
     ------
@@ -126,9 +147,10 @@ def serve(settings: ServeSettings) -> int | None:
         config = _config(settings)
         with dispatching(settings, log) as stop_jobs:
             if settings.workers > 1:
-                _Workers(config, bound, stop_jobs).run()
-            else:
-                _Server(config, stop_jobs).run(sockets=[bound])
+                workers = _Workers(config, bound, stop_jobs)
+                workers.run()
+                return workers.asked
+            _Server(config, stop_jobs).run(sockets=[bound])
     return stopping.asked
 
 

@@ -155,7 +155,7 @@ def test_a_worker_that_begins_while_the_database_is_away_waits_for_it(
     postgres.start()
     eventually(lambda: len(service.events("ready")) == 3, lambda: "it does not find the database again")
     eventually(lambda: scoring(service, bank)().status == 200, lambda: "it does not answer")
-    assert service.stop() == 0
+    assert service.stop() == 143
 
 
 def workers(service: Running) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -114,6 +115,33 @@ def test_head_is_answered_as_get_is_but_for_the_content(serve: Callable[..., Run
         assert content or path.startswith("/v2/")
     assert ask("HEAD", "/v1/score/stream")[0] == 405
     service.wait_for("request", method="HEAD", path="/v1/models", status=200)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_once_it_is_to_end_it_answers_what_is_under_way_and_takes_no_connection(
+    serve: Callable[..., Running], workers: int
+) -> None:
+    service = serve("--workers", workers)
+    with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as talk:
+        talk.sendall(
+            b"POST /v1/score/stream HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert talk.recv(65_536).startswith(b"HTTP/1.1 100 ")
+        service.process.terminate()
+        eventually(lambda: refused(service.port), lambda: "connections are taken that nobody answers")
+        assert service.process.poll() is None
+        talk.sendall(b"{}")
+        assert talk.recv(65_536).startswith(b"HTTP/1.1 4")
+    assert service.process.wait(PATIENCE) == 143
+
+
+def refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def alive(pid: int) -> bool:

@@ -252,7 +252,7 @@ def test_what_was_counted_is_right_with_several_workers(bank: Bank, tmp_path: Pa
             asked.scores(bank.new.slice(0, 10).to_pylist())
         text = asked.ask("/metrics").body.decode()
         assert 'scorekit_rows_total{model="bank",source="model",version="1"} 200.0' in text
-        assert service.stop() == 0
+        assert service.stop() == 143
 
 
 def test_what_is_under_way_is_answered_before_the_end(asked: Asked) -> None:
