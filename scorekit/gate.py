@@ -188,6 +188,7 @@ class Gate:
         *,
         first_row: int | None = None,
         digest: str = "",
+        fallback: int | None = None,
     ) -> Decision:
         """Judge a window, record it, and say what becomes of it.
 
@@ -204,11 +205,13 @@ class Gate:
             default they are outputs, each with rows of its own.
         digest : str, optional
             Of the input: other rows under the same run id are counted, not taken for a repeat.
+        fallback : int, optional
+            Rows that the fallback answered; by default as many as the window says.
         """
         verdict = self.judge(window)
         try:
             record = self._record
-            recorded = record.window(number, verdict, poor, first_row, digest) if record else None
+            recorded = record.window(number, verdict, poor, first_row, digest, fallback) if record else None
         except Unreachable as unreachable:
             # a switch that cannot be read counts as open
             return Decision(verdict, "withhold", refusal=unreachable)

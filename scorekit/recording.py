@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from scorekit.quality.switch import PoorRows, SwitchState, WindowOutcome
 from scorekit.quality.verdict import Finding, Verdict
-from scorekit.quality.window import Window
 
 if TYPE_CHECKING:
     from scorekit.policy import Policy
@@ -78,6 +77,7 @@ class Record:
         poor: PoorRows,
         first_row: int | None = None,
         digest: str = "",
+        fallback: int | None = None,
     ) -> Recorded:
         """Write down a window and its alerts; how the switch stands after it.
 
@@ -92,6 +92,8 @@ class Record:
             Of the window within the run, from 0; by default, those of a window by itself.
         digest : str, optional
             Of the input: other rows under the same run id are counted.
+        fallback : int, optional
+            Rows that the fallback answered; by default as many as the window says.
         """
         run = self._begun()
         clean = verdict.state in ("ok", "warn")
@@ -106,7 +108,7 @@ class Record:
             verdict,
             outcome,
             self._rules,
-            fallback=_fallback(verdict.window, poor),
+            fallback=fallback,
             digest=digest,
             tell=tell,
         )
@@ -177,14 +179,6 @@ class Record:
             return ()
         untold, self._untold = self._untold, ()
         return (*untold, *self._outbox.send(self._manifest.name).failures)
-
-
-def _fallback(window: Window, poor: PoorRows) -> int:
-    """Rows of a window that the fallback answered: also all of it, where the one before had failed.
-
-    The window itself holds what the model said of those rows.
-    """
-    return max(window.fallback, poor.poor - window.rejected)
 
 
 def _settled(verdict: Verdict) -> bool:

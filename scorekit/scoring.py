@@ -93,17 +93,21 @@ class ScoredBatch:
         """Numbers of the rows that the model did not answer, ascending."""
         return np.flatnonzero(self.sources != MODEL)
 
+    @property
+    def fallback(self) -> int:
+        """How many rows the fallback answered."""
+        return len(self.poor) - len(self.rejected)
+
     def window(self) -> Window:
         """What a judge wants to know of it."""
         flaws: dict[tuple[str, str], int] = {}
         for flaw in self.flaws:
             key = (flaw.code, flaw.column)
             flaws[key] = flaws.get(key, 0) + len(flaw.rows)
-        rejected = len(self.rejected)
         return Window(
             rows=len(self),
-            rejected=rejected,
-            fallback=len(self.poor) - rejected,
+            rejected=len(self.rejected),
+            fallback=self.fallback,
             flaws=flaws,
             counts=self.counts,
             answers=self.answers,

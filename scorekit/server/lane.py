@@ -140,7 +140,7 @@ class Lane:
             else:
                 loop = asyncio.get_running_loop()
                 found, answered = await loop.run_in_executor(self._aside, self._there.score, rows, unreadable)
-            self.count(found.window(), len(answered), answered.poor)
+            self.count(found.window(), len(answered), answered.poor, answered.fallback)
         return answered
 
     @contextmanager
@@ -152,11 +152,11 @@ class Lane:
         finally:
             self._in_flight -= 1
 
-    def count(self, found: Window, rows: int, poor: NDArray[np.int64]) -> None:
-        """Count rows, wherever they were scored."""
+    def count(self, found: Window, rows: int, poor: NDArray[np.int64], fallback: int) -> None:
+        """Count rows, wherever they were scored; as ``Tumbling.take`` has it."""
         self._rows += rows
-        self._degraded = self._degraded or len(poor) > found.rejected
-        self._windows.take(found, rows, poor)
+        self._degraded = self._degraded or fallback > 0
+        self._windows.take(found, rows, poor, fallback)
 
     def check(self) -> None:
         """Refuse to answer by scores that the policy withholds.

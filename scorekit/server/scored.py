@@ -160,7 +160,8 @@ async def score_aside(
                 made: LargeAnswer = await heavy.do(large.score_payload, terms)
                 counted = made.counted
                 poor = counted.poor
-                lane.count(counted.found, counted.rows, poor)
+                fallback = len(poor) - sum(counted.rejected.values())
+                lane.count(counted.found, counted.rows, poor, fallback)
     except TimeoutError:
         raise Refused("the request could not be answered in time", code="timeout") from None
     scored = Scored(counted.rows, len(poor), counted.rejected, 0.0, counted.seconds)

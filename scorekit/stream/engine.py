@@ -229,8 +229,7 @@ class Stream:
         tally.empty += len(lines.empty)
         tally.batches += 1
         tally.last = time.time()
-        fallback = len(answered.poor) - len(answered.rejected)
-        by_source = (len(lines) - len(answered.poor), fallback, len(answered.rejected))
+        by_source = (len(lines) - len(answered.poor), answered.fallback, len(answered.rejected))
         tally.sources.update(dict(zip(SOURCES, by_source, strict=True)))
         tally.errors.update(failure.code for failure in failures)
         self._journal.failures(failures)

@@ -59,16 +59,21 @@ class Cut(NamedTuple):
         Within the run, from 0.
     window : Window
     poor : PoorRows
+    fallback : int
+        Rows that the fallback answered, where the window holds what the model said of them.
     """
 
     number: int
     first_row: int
     window: Window
     poor: PoorRows
+    fallback: int
 
     def decide(self, gate: Gate) -> Decision:
         """Judge it and write it down, which may be done beside the rows that follow."""
-        return gate.decide(self.number, self.window, self.poor, first_row=self.first_row)
+        return gate.decide(
+            self.number, self.window, self.poor, first_row=self.first_row, fallback=self.fallback
+        )
 
 
 class Tumbling:
@@ -96,6 +101,7 @@ class Tumbling:
     def _begin(self) -> None:
         self._window = Window()
         self._poor = self._gate.poor_rows()
+        self._fallback = 0
         self._since = self._clock()
 
     @property
@@ -117,21 +123,33 @@ class Tumbling:
 
     def add(self, found: ScoredBatch, answered: ScoredBatch) -> None:
         """Count rows that were answered; what the fallback answered is poor, what is judged is the model."""
-        self.take(found.window(), len(answered), answered.poor)
+        self.take(found.window(), len(answered), answered.poor, answered.fallback)
 
-    def take(self, found: Window, rows: int, poor: NDArray[np.int64]) -> None:
-        """Count rows that were scored elsewhere; ``poor`` numbers those that the model did not answer."""
+    def take(self, found: Window, rows: int, poor: NDArray[np.int64], fallback: int) -> None:
+        """Count rows that were scored elsewhere.
+
+        Parameters
+        ----------
+        found : Window
+            As the model scored them.
+        rows : int
+        poor : ndarray of int64, shape (n_poor,)
+            Those that the model did not answer.
+        fallback : int
+            How many of them the fallback did.
+        """
         if not self._window.rows:
             self._since = self._clock()
         self._window.add(found)
         self._poor.add(rows, poor)
+        self._fallback += fallback
 
     def cut(self) -> Cut | None:
         """The window as it stands, and a new one begun; None if it has no rows."""
         if not self._window.rows:
             return None
         place = self._place
-        cut = Cut(place.number, place.row, self._window, self._poor)
+        cut = Cut(place.number, place.row, self._window, self._poor, self._fallback)
         place.number, place.row = place.number + 1, place.row + self._window.rows
         self._begin()
         return cut

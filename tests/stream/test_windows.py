@@ -83,9 +83,30 @@ def test_a_failed_window_is_followed_by_the_fallback_until_the_model_is_well_aga
     assert outcomes == [
         (number, number * ROWS, ROWS, "window" if number < 2 else "pass") for number in range(5)
     ]
+    assert recorded_fallback(night) == [0, ROWS, ROWS, 0, 0]
+
+
+def recorded_fallback(night: Night) -> list[int]:
+    """Rows that the fallback answered, of every window."""
     with sqlite3.connect(next(night.store.rglob("*.db"))) as database:
-        recorded = database.execute("SELECT fallback FROM scorekit_windows ORDER BY number").fetchall()
-    assert recorded == [(0,), (ROWS,), (ROWS,), (0,), (0,)]
+        found = database.execute("SELECT fallback FROM scorekit_windows ORDER BY number").fetchall()
+    return [count for (count,) in found]
+
+
+def test_what_is_recorded_of_the_fallback_is_what_it_answered_whatever_the_model_says(night: Night) -> None:
+    night.policy(FALLBACK)
+    data = [*lines(night, "drifted", 2 * ROWS), *lines(night, "calm", ROWS)]
+    odd = data[0].replace(b'"age": ', b'"age": "none of them", "x": ')
+    for place in (3, ROWS + 3, ROWS + 4, 2 * ROWS + 5):
+        data[place] = odd
+    data[ROWS + 7] = data[7] = b"no record"
+    _, found, _ = stream(night, data)
+    answered = [
+        sum(answer.get("score_source") == "fallback" for answer in found[start : start + ROWS])
+        for start in range(0, len(data), ROWS)
+    ]
+    assert answered[1] > 0
+    assert recorded_fallback(night) == answered
 
 
 def test_rows_that_the_fallback_answered_are_poor(night: Night) -> None:
