@@ -27,11 +27,17 @@ from tests.conftest import Bank
 from tests.server.conftest import PATIENCE
 
 
+@pytest.fixture
+def store(bank: Bank, tmp_path: Path) -> Path:
+    """The bank's store, with a state of its own."""
+    folder = tmp_path / "models"
+    shutil.copytree(bank.store, folder, ignore=shutil.ignore_patterns(".scorekit"))
+    return folder
+
+
 def test_a_failure_between_requests_is_told_once_and_ends_nothing(
-    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store = tmp_path / "models"
-    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
 
     async def run() -> int:
         service = Service(ServeSettings(store=str(store)), Log())
@@ -56,10 +62,9 @@ def test_a_failure_between_requests_is_told_once_and_ends_nothing(
 
 
 def test_what_cannot_begin_leaves_nothing_at_work(
-    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store, began = tmp_path / "models", Fleet.start
-    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
+    began = Fleet.start
     monkeypatch.setattr("scorekit.server.service.AGAIN", 0.01)
     faults = [
         Unreachable("the store is away"),
@@ -95,9 +100,7 @@ def test_what_cannot_begin_leaves_nothing_at_work(
     ]
 
 
-def test_the_switch_is_known_while_all_that_is_slow_waits_for_threads(bank: Bank, tmp_path: Path) -> None:
-    store = tmp_path / "models"
-    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
+def test_the_switch_is_known_while_all_that_is_slow_waits_for_threads(store: Path) -> None:
 
     async def run() -> None:
         service = Service(ServeSettings(store=str(store)), Log(quiet=True))
@@ -117,10 +120,9 @@ def test_the_switch_is_known_while_all_that_is_slow_waits_for_threads(bank: Bank
 
 
 def test_nobody_waits_for_the_alerts_of_a_model_that_is_let_go(
-    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, close = tmp_path / "models", Telling.close
-    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
+    close = Telling.close
     nowhere = AlertSettings(channels=(WebhookSettings(kind="webhook", url="http://127.0.0.1:9"),))
     closing: list[threading.Thread] = []
 
@@ -141,10 +143,8 @@ def test_nobody_waits_for_the_alerts_of_a_model_that_is_let_go(
 
 
 def test_where_an_alias_is_served_the_version_it_stands_at_is_served_by_its_number(
-    bank: Bank, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store = tmp_path / "models"
-    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
 
     async def run() -> None:
         service = Service(ServeSettings(store=str(store), models=("bank",)), Log())
@@ -163,10 +163,8 @@ def test_where_an_alias_is_served_the_version_it_stands_at_is_served_by_its_numb
 
 
 def test_a_model_that_makes_way_answers_what_it_has_and_holds_up_no_other(
-    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = tmp_path / "models"
-    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
     monkeypatch.setattr("scorekit.server.fleet.MOST", 1)
 
     async def run() -> None:
@@ -184,10 +182,8 @@ def test_a_model_that_makes_way_answers_what_it_has_and_holds_up_no_other(
 
 
 def test_of_windows_that_fill_up_while_one_is_judged_the_oldest_make_room_and_none_is_judged_twice(
-    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bank: Bank, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = tmp_path / "models"
-    shutil.copytree(bank.store, store, ignore=shutil.ignore_patterns(".scorekit"))
     monkeypatch.setattr("scorekit.server.lane._WAITING", 2)
     began, free, judged = threading.Event(), threading.Event(), list[int]()
     decide = Cut.decide
