@@ -35,7 +35,7 @@ _LIKE: tuple[tuple[str, Callable[[str], object]], ...] = (
 """What a column of text may be but for a few values, and what reads one value."""
 
 _FOREIGN = (
-    ("dates", "2026-06-30", r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?:[ T]\d{1,2}:\d{2}.*)?"),
+    ("dates", "2026-06-30", r"(?:\d{4}([./-])\d{1,2}\1\d{1,2}|\d{1,2}([./-])\d{1,2}\2\d{2}(?:\d{2})?)(?:[ T]\d{1,2}:\d{2}.*)?"),
     (
         "numbers",
         "1234.5",

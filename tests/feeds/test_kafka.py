@@ -224,7 +224,7 @@ def run_group(kafka: KafkaCluster, seconds: float) -> tuple[Counter[bytes], Coun
     return by_value, owners
 
 
-def test_when_a_second_reader_joins_nothing_is_lost_and_one_batch_at_most_answered_twice(
+def test_when_a_second_reader_joins_nothing_is_lost_and_no_more_than_a_batch_of_each_answered_twice(
     kafka: KafkaCluster,
 ) -> None:
     kafka.create("many", 4)
