@@ -314,7 +314,7 @@ def load(path: Path | None, option: str = "--config") -> Settings:
     try:
         return Settings(chosen, tomllib.loads(chosen.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        variable = f"SCOREKIT_{option.removeprefix('--').upper()}"
+        variable = variable_of(option[2:])
         raise UsageError(
             f"no such settings file: {chosen}", hint=f"{option} and {variable} name it"
         ) from None

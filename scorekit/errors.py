@@ -33,6 +33,7 @@ command line.
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
@@ -84,12 +85,15 @@ class ScorekitError(Exception):
         >>> error.message, error.hint
         ('rows.csv: no rows', 'look into the folder')
         """
-
-        def hidden(text: str) -> str:
-            return text.replace(f"{folder}/", "").replace(folder, instead)
-
         if not folder.strip("/"):  # it stands in every path, and says nothing
             return
+        # no part of another name: neither of /srv/in-2026 nor of s3://bucket/srv/in
+        before = r"(?<![\w.-])" if folder.startswith("/") else r"(?<![\w./-])"
+        place = re.compile(rf"{before}{re.escape(folder)}(?:(/)(?=[\w.~-])|/?(?![\w-]|\.\w))")
+
+        def hidden(text: str) -> str:
+            return place.sub(lambda found: "" if found[1] else instead, text)
+
         self.message = hidden(self.message)
         self.hint = hidden(self.hint) if self.hint else self.hint
 

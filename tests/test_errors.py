@@ -81,3 +81,27 @@ def test_codes_that_are_chosen_from_a_table_are_in_it_too() -> None:
 
 def test_there_is_something_to_read() -> None:
     assert len({one.code for one in given()}) > 20
+
+
+@pytest.mark.parametrize(
+    ("folder", "said", "shown"),
+    [
+        ("/srv/in", "/srv/in/rows.csv: no rows", "rows.csv: no rows"),
+        ("/srv/in", "look into /srv/in.", "look into it."),
+        ("/srv/in", "'/srv/in/' and file:///srv/in/a.csv", "'it' and file://a.csv"),
+        ("/srv/in", "/srv/in-2026/rows.csv", "/srv/in-2026/rows.csv"),
+        ("/srv/in", "/srv/in.csv", "/srv/in.csv"),
+        ("/data", "s3://bucket/data/x.csv", "s3://bucket/data/x.csv"),
+        ("s3://models/prod", "no model bank in s3://models/prod", "no model bank in it"),
+        (
+            "models",
+            "models/bank/1 is damaged, other-models/bank/1 is not",
+            "bank/1 is damaged, other-models/bank/1 is not",
+        ),
+        ("/", "/rows.csv", "/rows.csv"),
+    ],
+)
+def test_a_folder_is_hidden_and_no_part_of_another(folder: str, said: str, shown: str) -> None:
+    error = ScorekitError(said, hint=said)
+    error.hide(folder, "it")
+    assert (error.message, error.hint) == (shown, shown)

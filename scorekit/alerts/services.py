@@ -29,6 +29,9 @@ class AppriseService(Channel):
             raise UsageError(
                 f"apprise knows no such address: {redacted(url)}", hint="see its list of services"
             )
+        for server in self._service:
+            if server.overflow_mode == self._apprise.OverflowMode.UPSTREAM:  # whoever chose one keeps it
+                server.overflow_mode = self._apprise.OverflowMode.SPLIT
         super().__init__(name, settings, redacted(url), url)
 
     def deliver(self, alerts: Sequence[Alert]) -> None:

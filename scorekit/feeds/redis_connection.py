@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
 import redis
@@ -72,7 +72,8 @@ class Stream(NamedTuple):
         """
 
         def look() -> None:
-            with translated(self.shown):
+            # who may only write is told by the first answer whether they may
+            with translated(self.shown), suppress(exceptions.NoPermissionError):
                 self.client.xlen(self.name)
 
         self.patience.make_ready(self.shown, look)

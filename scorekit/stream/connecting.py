@@ -58,13 +58,10 @@ def _same(first: str, other: str) -> bool:
     return all(stat.S_ISREG(end.st_mode) for end in ends) and os.path.samestat(*ends)
 
 
-def _where(place: str) -> tuple[str | None, ...]:
+def _where(place: str) -> tuple[str, int, str]:
+    """An address, with the options that make two places of one name, as the brokers read them."""
     address = parse(place)
-    return (address.shown, *(address.options.get(option) for option in _PLACES))
-
-
-_PLACES = ("db", "exchange")
-"""Options that make two places of one name."""
+    return address.shown, address.count("db", 0), address.options.get("exchange", "")
 
 
 def _status(place: str, standard: int) -> os.stat_result:

@@ -34,14 +34,11 @@ _LIKE: tuple[tuple[str, Callable[[str], object]], ...] = (
 )
 """What a column of text may be but for a few values, and what reads one value."""
 
-_FOREIGN = (
-    ("dates", "2026-06-30", r"(?:\d{4}([./-])\d{1,2}\1\d{1,2}|\d{1,2}([./-])\d{1,2}\2\d{2}(?:\d{2})?)(?:[ T]\d{1,2}:\d{2}.*)?"),
-    (
-        "numbers",
-        "1234.5",
-        r"[-+(]?[$€£¥]? ?\d{1,3}(?:[,.'\u2019 \u00a0\u202f]?\d{3})*(?:[.,]\d+)? ?[$€£¥%]?\)?",
-    ),
-)
+_TIME = r"(?:[ T]\d{1,2}:\d{2}.*)?"
+_DATE = rf"(?:\d{{4}}([./-])\d{{1,2}}\1\d{{1,2}}|\d{{1,2}}([./-])\d{{1,2}}\2\d{{2}}(?:\d{{2}})?){_TIME}"
+_GROUPED = r"\d{1,3}([,.'\u2019\u00a0\u202f])\d{3}(?:\1\d{3})*(?:[.,]\d+)?|\d{1,3}(?: \d{3})+[.,]\d+"
+_NUMBER = rf"[-+]?(?:[$€£¥] ?)?(?:{_GROUPED}|\d+(?:[.,]\d+)?)(?: ?[$€£¥%])?"
+_FOREIGN = (("dates", "2026-06-30", _DATE), ("numbers", "1234.5", _NUMBER))
 """What a column of text may be in another notation, the one that is read, and the pattern of others."""
 
 

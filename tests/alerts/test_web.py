@@ -260,6 +260,17 @@ def test_what_apprise_cannot_deliver(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.usefixtures("apprise")
+@pytest.mark.parametrize(("asked", "expected"), [("", "split"), ("?overflow=truncate", "truncate")])
+def test_a_message_longer_than_a_service_takes_is_split(asked: str, expected: str) -> None:
+    channel: Any = opened(kind="apprise", url=f"discord://1234567890/abcdefghijklmnopqrstuvwxyz{asked}")
+    (service,) = channel._service
+    assert service.overflow_mode == expected
+    parts = service._apply_overflow("x\n" * 3000)
+    assert all(len(part["body"]) <= service.body_maxlen for part in parts)
+    assert (len(parts) > 1) == (expected == "split")
+
+
+@pytest.mark.usefixtures("apprise")
 def test_an_address_that_apprise_does_not_know() -> None:
     with pytest.raises(UsageError, match=r"apprise knows no such address: pigeon://…$"):
         opened(kind="apprise", url="pigeon://SECRET/x")

@@ -237,3 +237,16 @@ def test_what_was_to_be_sent_is_in_no_error() -> None:
     assert "WRONGTYPE" in str(refused.value)
     with pytest.raises(Trouble), redis_connection.translated("redis://h/s"):
         raise exceptions.ResponseError(f"{said}MISCONF cannot write")
+
+
+def test_who_may_only_write_answers_without_having_looked(
+    own: OwnRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = redis.Redis("127.0.0.1", own.port)
+    rights = ["+xadd", "+multi", "+exec", "+client", "+hello", "+select"]
+    client.acl_setuser("writer", enabled=True, passwords=["+SECRET"], keys=["*"], commands=rights)
+    monkeypatch.setenv("SCOREKIT_REDIS_PASSWORD", "SECRET")
+    sink = connect(f"redis://writer@127.0.0.1:{own.port}/scores?retry-seconds=1").sink()
+    sink.send([b"<a>"], lines([b"a"]))
+    sink.close()
+    assert client.xlen("scores") == 1

@@ -220,7 +220,10 @@ def test_a_bad_row_of_tensors_fails_alone_and_without_its_values(
     assert client.infer("bank", [unknown, *made, age, job]).as_numpy("score")[2] == expected[2]
     with pytest.raises(InferenceServerException, match=r"\[422\] no record has a score; 4 times: absent"):
         client.infer("bank", [unknown])
-    with pytest.raises(InferenceServerException, match="1 time: absent; the first, column age: no such key"):
+    with pytest.raises(
+        InferenceServerException,
+        match=r"\[422\] no record has a score; 1 time: absent; the first, column age",
+    ):
         client.infer("bank", inputs(asked.rows.slice(0, 1).drop_columns(["age"])))
 
 

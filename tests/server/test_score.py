@@ -179,7 +179,9 @@ def test_what_moves_no_switch_is_told_and_logged(
 
 def test_a_version_that_is_asked_for_by_its_number_too_is_told_once(asked: Asked) -> None:
     for model in ("bank", "bank:1", "bank@champion"):
-        asked.ask(BATCH, {"features": asked.rows.slice(0, 1).to_pylist(), "model": model})
+        assert (
+            asked.ask(BATCH, {"features": asked.rows.slice(0, 1).to_pylist(), "model": model}).status == 200
+        )
     assert asked.ask("/readyz").json["models"] == ["bank:1"]
 
 

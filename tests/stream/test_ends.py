@@ -50,6 +50,9 @@ def test_a_stream_does_not_answer_its_own_answers(bank: Bank, tmp_path: Path) ->
         ("redis://me:secret@h/scores?maxlen=9", "redis://h/scores", True),
         ("redis://h/scores?db=1", "redis://h/scores?db=2", False),
         ("amqp://h/scores?exchange=a", "amqp://h/scores", False),
+        ("amqp://h/scores?exchange=", "amqp://h/scores", True),
+        ("redis://h/scores?db=0", "redis://h/scores", True),
+        ("redis://h/scores?db=01", "redis://h/scores?db=1", True),
     ],
 )
 def test_answers_are_not_mixed_with_lines_that_have_none(

@@ -108,6 +108,7 @@ def test_numbers_with_a_word_among_them_are_pointed_out() -> None:
         ([f"2025.6.{day} 08:30" for day in range(1, 31)], "dates"),
         ([f"{number},5" for number in range(30)], "numbers, which are read only if written like 1234.5"),
         ([f"€ 1.{number:03},50" for number in range(30)], "numbers"),
+        ([f"1 {number:03},5" for number in range(30)], "numbers"),
         ([f"{number} %" for number in range(30)], "numbers"),
     ],
 )
@@ -123,6 +124,9 @@ def test_dates_and_numbers_in_another_notation_are_told_of(texts: list[str], sai
         ["18-25", "26-40", "41-60"],
         ["10.0.0.1", "10.0.0.2"],
         ["1.2.3", "1.2.4", "2.0.0"],
+        ["123-45-6789", "987-65-4321"],
+        ["110 001", "110 002"],
+        ["192.168.1.2", "10.20.30.40"],
         ["A1", "B2", "1,5"],
         ["01234", "56789"],
         ["12:30", "13:45"],
