@@ -47,6 +47,8 @@ def exit_codes() -> str:
     kinds = {error.exit_code: error for error in reversed(_errors(errors.ScorekitError))}
     for code, error in sorted(kinds.items()):
         same = {each.http_status for each in _errors(errors.ScorekitError) if each.exit_code == code}
+        if code == errors.Refused.exit_code:
+            same |= set(errors.REFUSALS.values())
         rows.append((str(code), error.meaning, ", ".join(map(str, sorted(same)))))
     rows += [("130, 143", "stopped by SIGINT or SIGTERM; nothing half is left", "–")]
     return _table(("exit code", "meaning", "HTTP"), rows)

@@ -176,7 +176,8 @@ def _find_one(given: str, wanted: Format | None, open_store: remote.OpenStore) -
             return _by_pattern(given, wanted)
     except OSError as error:
         raise unreadable(given, error) from None
-    raise UsageError(f"{given}: no such file", hint=_nearest(path), code="no_such_input")
+    hint = _nearest(path) or "check the name, and the folder that this runs in"
+    raise UsageError(f"{given}: no such file", hint=hint, code="no_such_input")
 
 
 def _local(path: Path, relative: str, wanted: Format | None) -> Source:

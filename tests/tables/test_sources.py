@@ -83,6 +83,7 @@ def test_what_is_there_is_known_of_a_source(folder: Path) -> None:
     [
         ("bb.csv", "no such file", "there is {}/b.csv"),
         ("none/b.csv", "no such file", "there is no folder {}/none"),
+        ("quarterly.feather", "no such file", "check the name, and the folder that this runs in"),
         ("c.txt", "the ending says no table format", None),
         ("deep/.hidden", None, None),
         ("empty", "no tables in this folder", None),
